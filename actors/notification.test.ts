@@ -1,0 +1,81 @@
+import { describe, expect, it } from '@jest/globals';
+import type { NotificationCommand, NotificationEvent } from './notification.ts';
+import { mailOf, notificationActor } from './notification.ts';
+
+const order = {
+  email: 'ada@customers.example',
+  total: { amount: '5.10', currency: 'GBP' },
+  lines: [{ name: 'LANTERN', quantity: 2, unitPrice: { amount: '2.55', currency: 'GBP' } }],
+};
+const paid = { outcome: 'paid', eventId: 'payment/pay_1/3/0/0' } as const;
+
+function given(...events: readonly NotificationEvent[]) {
+  const state = events.reduce((before, event) => {
+    const after = notificationActor.evolve(before, event);
+    notificationActor.check(after);
+    return after;
+  }, notificationActor.initial);
+  return { state, when: (command: NotificationCommand) => notificationActor.decide(state, { ...command, at: 0 }) };
+}
+
+const orderNoted: NotificationEvent = { type: 'OrderNoted', data: order };
+const outcomeNoted: NotificationEvent = { type: 'OutcomeNoted', data: paid };
+const mailQueued: NotificationEvent = { type: 'MailQueued', data: {} };
+const mailSent: NotificationEvent = { type: 'MailSent', data: { messageId: 'm' } };
+
+describe('notification', () => {
+  it('queues a mail when the outcome follows the order', () => {
+    expect(given(orderNoted).when({ type: 'NoteOutcome', data: paid })).toEqual([outcomeNoted, mailQueued]);
+  });
+  it('queues a mail when the order follows its outcome', () => {
+    expect(given(outcomeNoted).when({ type: 'NoteOrder', data: order })).toEqual([orderNoted, mailQueued]);
+  });
+  it('waits while only one of the two is known', () => {
+    expect(given().when({ type: 'NoteOrder', data: order })).toEqual([orderNoted]);
+    expect(given().when({ type: 'NoteOutcome', data: paid })).toEqual([outcomeNoted]);
+  });
+  it('notes neither of them twice', () => {
+    const known = given(orderNoted, outcomeNoted, mailQueued);
+    expect(known.when({ type: 'NoteOrder', data: order })).toEqual([]);
+    expect(known.when({ type: 'NoteOutcome', data: { ...paid, outcome: 'failed' } })).toEqual([]);
+  });
+  it('records that the mail left, once', () => {
+    expect(given(orderNoted, outcomeNoted, mailQueued).when({ type: 'RecordSent', data: { messageId: 'm' } })).toEqual([
+      mailSent,
+    ]);
+    expect(
+      given(orderNoted, outcomeNoted, mailQueued, mailSent).when({ type: 'RecordSent', data: { messageId: 'm' } }),
+    ).toEqual([]);
+  });
+  it('hands the mail out with the id of the event that caused it', () => {
+    const { state } = given(orderNoted, outcomeNoted, mailQueued);
+    const [reaction] = notificationActor.react(state, mailQueued, 'o-1');
+    expect(reaction).toMatchObject({
+      kind: 'perform',
+      task: 'mail',
+      data: { messageId: 'payment.pay_1.3.0.0@souk', to: order.email },
+    });
+    expect(notificationActor.react(state, orderNoted, 'o-1')).toEqual([]);
+  });
+  it('says in the mail what failed, and sums up what would be too long', () => {
+    const lines = Array.from({ length: 51 }, () => order.lines[0] as (typeof order.lines)[0]);
+    const failed = { outcome: 'failed', reason: 'declined', eventId: 'e' } as const;
+    expect(mailOf('o-1', { ...order, lines }, failed)).toMatchObject({
+      subject: 'Your order o-1 could not be paid',
+      text: expect.stringMatching(/declined[^]*… and 1 more lines/),
+    });
+    expect(mailOf('o-1', order, { outcome: 'failed', eventId: 'e' }).text).toContain('no reason given');
+  });
+  it('throws on what cannot be', () => {
+    expect(() =>
+      notificationActor.decide(notificationActor.initial, { type: 'Nonsense', data: {}, at: 0 } as never),
+    ).toThrow('impossible');
+    expect(() => notificationActor.evolve(notificationActor.initial, { type: 'Nonsense', data: {} } as never)).toThrow(
+      'impossible',
+    );
+    expect(() => notificationActor.check({ mail: 'sent' })).toThrow('no mail before');
+    expect(() => notificationActor.react({ mail: 'queued', order }, mailQueued, 'o-1')).toThrow(
+      'order and outcome are known',
+    );
+  });
+});

@@ -1,0 +1,347 @@
+// Stock of one partition (actor id = partition, `main` by default): many SKUs, each a row of balances, and a row per order.
+//
+//                    ┌─Reserved─► reserved ──Committed─► committed        Receive ─► on hand ─► WriteOff
+//   (no reservation)─┼─Rejected─► rejected       │                                      ▲
+//                    └─Released───────────────┬──┘                        Return ───────┘
+//                                             ▼
+//                                          released
+//
+// One `Reserve` carries all lines of an order for the partition: all or nothing. `released` and `rejected` are tombstones:
+// a `Release` that overtakes its `Reserve` leaves one, and the `Reserve` that comes after it holds nothing.
+
+import {
+  type Actor,
+  type At,
+  invariant,
+  type Reaction,
+  type Refusal,
+  refuse,
+  type Slice,
+  unreachable,
+} from './actor.ts';
+
+/** What stock lacked for a product: pieces asked for and pieces there were. */
+export interface Shortage {
+  readonly sku: string;
+  readonly productId: string;
+  readonly requested: number;
+  readonly available: number;
+}
+
+/** Balances of one SKU, in pieces. `onHand` includes reserved pieces; received + returned = onHand + sold + writtenOff. */
+export interface SkuRow {
+  readonly kind: 'sku';
+  readonly received: number;
+  readonly onHand: number;
+  readonly reserved: number;
+  readonly sold: number;
+  readonly returned: number;
+  readonly writtenOff: number;
+}
+
+/** What one order holds here; its row key is `reservation:<orderId>`. Only a reservation that is held keeps its lines. */
+export interface ReservationRow {
+  readonly kind: 'reservation';
+  readonly status: 'reserved' | 'committed' | 'released' | 'rejected';
+  readonly lines: readonly StockLine[];
+}
+
+/** A refund whose pieces came back; its row key is `return:<refundId>`. */
+export interface ReturnRow {
+  readonly kind: 'return';
+  readonly lines: readonly StockLine[];
+}
+
+export type StockRow = SkuRow | ReservationRow | ReturnRow;
+export type Stock = Slice<StockRow>;
+
+export interface StockLine {
+  readonly sku: string;
+  readonly productId: string;
+  readonly quantity: number;
+}
+
+/** Commands that compensate or settle carry the lines again: they name the rows, whatever has arrived before them. */
+export type StockCommand =
+  | { readonly type: 'Receive'; readonly data: { readonly sku: string; readonly quantity: number } }
+  | {
+      readonly type: 'WriteOff';
+      readonly data: { readonly sku: string; readonly quantity: number; readonly reason: string };
+    }
+  | { readonly type: 'Reserve'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
+  | { readonly type: 'Commit'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
+  | { readonly type: 'Release'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
+  | {
+      readonly type: 'Return';
+      readonly data: { readonly orderId: string; readonly refundId: string; readonly lines: readonly StockLine[] };
+    };
+
+/** Lines in events are summed per SKU. */
+export type StockEvent =
+  | { readonly type: 'Received'; readonly data: { readonly sku: string; readonly quantity: number } }
+  | {
+      readonly type: 'WrittenOff';
+      readonly data: { readonly sku: string; readonly quantity: number; readonly reason: string };
+    }
+  | { readonly type: 'Reserved'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
+  | { readonly type: 'Rejected'; readonly data: { readonly orderId: string; readonly shortages: readonly Shortage[] } }
+  | { readonly type: 'Committed'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
+  /** `lines` is what is available again: nothing, if the `Release` overtook its `Reserve`. */
+  | { readonly type: 'Released'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
+  | {
+      readonly type: 'Returned';
+      readonly data: { readonly orderId: string; readonly refundId: string; readonly lines: readonly StockLine[] };
+    };
+
+/** Pieces that one SKU may receive in its life: far above any warehouse, far below where integers end. */
+export const RECEIVED_MAX = 1_000_000_000_000;
+
+/** Which event may follow in which status of a reservation, and where it leads. */
+export const reservationTransitions: Readonly<
+  Record<ReservationRow['status'] | 'none', Partial<Record<StockEvent['type'], ReservationRow['status']>>>
+> = {
+  none: { Reserved: 'reserved', Rejected: 'rejected', Released: 'released' },
+  reserved: { Committed: 'committed', Released: 'released' },
+  committed: {},
+  released: {},
+  rejected: {},
+};
+
+export const skuKey = (sku: string): string => `sku:${sku}`;
+export const reservationKey = (orderId: string): string => `reservation:${orderId}`;
+export const returnKey = (refundId: string): string => `return:${refundId}`;
+
+const nothing: SkuRow = { kind: 'sku', received: 0, onHand: 0, reserved: 0, sold: 0, returned: 0, writtenOff: 0 };
+
+/** The balances of a SKU in a slice; all zero for one that stock never had. */
+export function balancesOf(stock: Stock, sku: string): SkuRow {
+  return (stock[skuKey(sku)] as SkuRow | undefined) ?? nothing;
+}
+
+/** Pieces that may be promised. */
+export function availableOf(row: SkuRow): number {
+  return row.onHand - row.reserved;
+}
+
+/** One line per SKU: repeated ones are summed. */
+export function perSku(lines: readonly StockLine[]): readonly StockLine[] {
+  const sums = new Map<string, StockLine>();
+  for (const { sku, productId, quantity } of lines) {
+    sums.set(sku, { sku, productId, quantity: quantity + (sums.get(sku)?.quantity ?? 0) });
+  }
+  return [...sums.values()];
+}
+
+function needs(command: StockCommand): readonly string[] {
+  switch (command.type) {
+    case 'Receive':
+    case 'WriteOff':
+      return [skuKey(command.data.sku)];
+    case 'Reserve':
+    case 'Commit':
+    case 'Release':
+      return [...rowsOf(command.data.lines), reservationKey(command.data.orderId)];
+    case 'Return':
+      return [...rowsOf(command.data.lines), returnKey(command.data.refundId)];
+    default:
+      return unreachable(command);
+  }
+}
+
+const rowsOf = (lines: readonly StockLine[]): Iterable<string> => new Set(lines.map(({ sku }) => skuKey(sku)));
+
+function decide(stock: Stock, command: At<StockCommand>): readonly StockEvent[] | Refusal {
+  switch (command.type) {
+    case 'Receive':
+      return receive(stock, command.data);
+    case 'WriteOff':
+      return writeOff(stock, command.data);
+    case 'Reserve':
+      return reserve(stock, command.data);
+    case 'Commit': {
+      const held = reservationOf(stock, command.data.orderId);
+      if (held?.status === 'committed') return [];
+      // Orders are paid after their stock was reserved and never after it was released.
+      invariant(held?.status === 'reserved', `order ${command.data.orderId} is paid, but holds no stock`);
+      return [{ type: 'Committed', data: { orderId: command.data.orderId, lines: held.lines } }];
+    }
+    case 'Release': {
+      const { orderId } = command.data;
+      const held = reservationOf(stock, orderId);
+      if (held === undefined) return [{ type: 'Released', data: { orderId, lines: [] } }];
+      return held.status === 'reserved' ? [{ type: 'Released', data: { orderId, lines: held.lines } }] : [];
+    }
+    case 'Return': {
+      if (stock[returnKey(command.data.refundId)] !== undefined) return [];
+      return [{ type: 'Returned', data: { ...command.data, lines: perSku(command.data.lines) } }];
+    }
+    default:
+      return unreachable(command);
+  }
+}
+
+function reservationOf(stock: Stock, orderId: string): ReservationRow | undefined {
+  return stock[reservationKey(orderId)] as ReservationRow | undefined;
+}
+
+const isCount = (quantity: number): boolean => Number.isSafeInteger(quantity) && quantity > 0;
+
+function receive(
+  stock: Stock,
+  data: { readonly sku: string; readonly quantity: number },
+): readonly StockEvent[] | Refusal {
+  if (!isCount(data.quantity)) return wrongQuantity('a whole number above zero is received');
+  if (balancesOf(stock, data.sku).received + data.quantity > RECEIVED_MAX) {
+    return wrongQuantity(`a SKU can receive ${RECEIVED_MAX} pieces in all`);
+  }
+  return [{ type: 'Received', data }];
+}
+
+function writeOff(
+  stock: Stock,
+  data: { readonly sku: string; readonly quantity: number; readonly reason: string },
+): readonly StockEvent[] | Refusal {
+  if (!isCount(data.quantity)) return wrongQuantity('a whole number above zero is written off');
+  const available = availableOf(balancesOf(stock, data.sku));
+  if (data.quantity <= available) return [{ type: 'WrittenOff', data }];
+  const detail = `${data.quantity} pieces were to be written off, ${available} are available`;
+  const error = { pointer: '/quantity', code: 'insufficient-stock', detail, requested: data.quantity, available };
+  return refuse('insufficient-stock', detail, [error]);
+}
+
+function wrongQuantity(detail: string): Refusal {
+  return refuse('invalid-request', detail, [{ pointer: '/quantity', code: 'out-of-range', detail }]);
+}
+
+function reserve(
+  stock: Stock,
+  data: { readonly orderId: string; readonly lines: readonly StockLine[] },
+): readonly StockEvent[] {
+  const { orderId } = data;
+  // Whatever stands there was answered, or is a tombstone of an order that waits for no answer.
+  if (reservationOf(stock, orderId) !== undefined) return [];
+  const lines = perSku(data.lines);
+  const shortages = lines.flatMap(({ sku, productId, quantity }) => {
+    const available = availableOf(balancesOf(stock, sku));
+    return quantity > available ? [{ sku, productId, requested: quantity, available }] : [];
+  });
+  return shortages.length === 0
+    ? [{ type: 'Reserved', data: { orderId, lines } }]
+    : [{ type: 'Rejected', data: { orderId, shortages } }];
+}
+
+function evolve(stock: Stock, event: StockEvent): Stock {
+  switch (event.type) {
+    case 'Received': {
+      const { sku, quantity } = event.data;
+      return { ...stock, ...moved(stock, [{ sku, quantity }], { received: 1, onHand: 1 }) };
+    }
+    case 'WrittenOff': {
+      const { sku, quantity } = event.data;
+      return { ...stock, ...moved(stock, [{ sku, quantity }], { writtenOff: 1, onHand: -1 }) };
+    }
+    case 'Reserved': {
+      const { orderId, lines } = event.data;
+      return { ...stock, ...moved(stock, lines, { reserved: 1 }), ...settled(stock, orderId, event.type, lines) };
+    }
+    case 'Rejected':
+      return { ...stock, ...settled(stock, event.data.orderId, event.type, []) };
+    case 'Committed': {
+      const { orderId, lines } = event.data;
+      const sold = moved(stock, lines, { reserved: -1, onHand: -1, sold: 1 });
+      return { ...stock, ...sold, ...settled(stock, orderId, event.type, []) };
+    }
+    case 'Released': {
+      const { orderId, lines } = event.data;
+      return { ...stock, ...moved(stock, lines, { reserved: -1 }), ...settled(stock, orderId, event.type, []) };
+    }
+    case 'Returned': {
+      const { refundId, lines } = event.data;
+      const back: ReturnRow = { kind: 'return', lines };
+      return { ...stock, ...moved(stock, lines, { onHand: 1, returned: 1 }), [returnKey(refundId)]: back };
+    }
+    default:
+      return unreachable(event);
+  }
+}
+
+type Balance = Exclude<keyof SkuRow, 'kind'>;
+
+/** The rows of the lines after their pieces moved: each balance named gains (1) or loses (-1) the line's quantity. */
+function moved(
+  stock: Stock,
+  lines: readonly { readonly sku: string; readonly quantity: number }[],
+  signs: Partial<Record<Balance, 1 | -1>>,
+): Record<string, SkuRow> {
+  const rows: Record<string, SkuRow> = {};
+  for (const { sku, quantity } of lines) {
+    const row: Record<Balance, number> & { kind: 'sku' } = { ...balancesOf(stock, sku) };
+    for (const balance of Object.keys(signs) as Balance[]) row[balance] += quantity * (signs[balance] as number);
+    rows[skuKey(sku)] = row;
+  }
+  return rows;
+}
+
+function settled(
+  stock: Stock,
+  orderId: string,
+  event: StockEvent['type'],
+  lines: readonly StockLine[],
+): Record<string, ReservationRow> {
+  const before = reservationOf(stock, orderId)?.status ?? 'none';
+  const status = reservationTransitions[before][event];
+  invariant(status !== undefined, `a reservation that is ${before} cannot have the event ${event}`);
+  return { [reservationKey(orderId)]: { kind: 'reservation', status, lines } };
+}
+
+/** Stock answers the order; everything else is quiet. */
+function react(_stock: Stock, event: StockEvent, partition: string): readonly Reaction[] {
+  switch (event.type) {
+    case 'Reserved': {
+      const command = { type: 'RecordReserved', data: { partition } };
+      return [{ kind: 'send', to: 'order', id: event.data.orderId, command }];
+    }
+    case 'Rejected': {
+      const { orderId, shortages } = event.data;
+      const command = { type: 'RecordShortage', data: { partition, shortages } };
+      return [{ kind: 'send', to: 'order', id: orderId, command }];
+    }
+    case 'Received':
+    case 'WrittenOff':
+    case 'Committed':
+    case 'Released':
+    case 'Returned':
+      return [];
+    default:
+      return unreachable(event);
+  }
+}
+
+function check(stock: Stock): void {
+  for (const key in stock) {
+    const row = stock[key];
+    if (row?.kind !== 'sku') continue;
+    const { received, onHand, reserved, sold, returned, writtenOff } = row;
+    const balances = [received, onHand, reserved, sold, returned, writtenOff];
+    invariant(
+      balances.every((pieces) => Number.isSafeInteger(pieces) && pieces >= 0),
+      `${key}: pieces are counted in whole numbers, never below zero`,
+    );
+    invariant(reserved <= onHand, `${key}: no more is reserved than is on hand`);
+    invariant(
+      received + returned === onHand + sold + writtenOff,
+      `${key}: every piece that came in is on hand, sold or written off`,
+    );
+  }
+}
+
+/** The rules of stock. */
+export const stockActor: Actor<Stock, StockCommand, StockEvent> = {
+  name: 'stock',
+  initial: {},
+  decide,
+  evolve,
+  react,
+  check,
+  needs,
+};

@@ -1,0 +1,176 @@
+// A whole shop in one process: data folder, PostgreSQL, DynamoDB API, payment provider, then all services.
+//
+//   settings ─► port free? ─► data folder locked ─► PostgreSQL │ dynalite │ provider ─► services ─► first account ─► catalogue ─► ready
+//
+// What was started is stopped in the opposite order, whether the start failed half way or the shop was told to end.
+
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { ServiceBroker } from 'moleculer';
+import { brokerOptions } from '../../moleculer.config.ts';
+import type { Settings } from '../../mixins/settings.ts';
+import { services } from '../../services/services.ts';
+import { loadCatalogue } from './catalogue/load.ts';
+import { type DataDir, openDataDir, StartRefused } from './data-dir.ts';
+import { startDynamo } from './dynamodb.ts';
+import { embeddedPlatform, SECRET_BYTES } from './embedded-platform.ts';
+import { ensureFirstStaff } from './first-staff.ts';
+import { startPostgres } from './postgres.ts';
+import { freePort, startChild } from './processes.ts';
+
+/** Tells what is being done: a few words, and how far it is (0 to 1) where that is known. */
+export type Progress = (step: string, share?: number) => void;
+
+export interface Shop {
+  readonly url: string;
+  readonly broker: ServiceBroker;
+  readonly dataDir: string;
+  /** E-mail address of the first account, and where its password lies if it was made up. */
+  readonly staff: { readonly email: string; readonly file: string | undefined };
+  readonly products: number;
+  /** Drains and stops everything, within 5 s. Safe to call twice. Never rejects. */
+  stop(): Promise<void>;
+}
+
+export interface ShopOptions {
+  readonly settings: Settings;
+  readonly progress: Progress;
+  /** Called once if a part that the shop cannot live without has ended by itself. */
+  readonly onBroken: (message: string) => void;
+  /** Which charges the provider reports by webhook as well. */
+  readonly webhooks?: 'all' | 'unanswered';
+  /** Leaves the catalogue out, for tests that bring their own products. */
+  readonly withoutCatalogue?: boolean;
+}
+
+type Stop = () => Promise<unknown> | void;
+
+/**
+ * Starts a shop and resolves when it is ready to take an order.
+ * @throws StartRefused with a sentence if something is in the way that the user can change.
+ */
+export async function startShop(options: ShopOptions): Promise<Shop> {
+  const stops: Stop[] = [];
+  let stopping: Promise<void> | undefined;
+  const stop = () => (stopping ??= stopAll(stops));
+  try {
+    return await open(options, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function stopAll(stops: readonly Stop[]): Promise<void> {
+  for (const stop of stops.toReversed()) {
+    try {
+      await stop();
+    } catch (error) {
+      process.stderr.write(`souk: ${String(error)}\n`);
+    }
+  }
+}
+
+async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<void>): Promise<Shop> {
+  const { progress } = options;
+  await demandFree(options.settings.host, options.settings.port);
+  const port = options.settings.port === 0 ? await freePort() : options.settings.port;
+  const dataDir = openDataDir(options.settings.dataDir);
+  stops.push(() => dataDir.close());
+  const settings: Settings = { ...options.settings, port, dataDir: dataDir.path };
+
+  progress('starting PostgreSQL, the DynamoDB API and the payment provider');
+  const [postgres, dynamo, provider] = await allOrNone(stops, [
+    startPostgres({ dataDir, onProgress: progress, log: (line) => progress(line), onExit: options.onBroken }),
+    startDynamo({ dataDir }),
+    startProvider(dataDir, port, options),
+  ] as const);
+
+  const logFile = join(dataDir.path, 'souk.log');
+  const broker = new ServiceBroker(brokerOptions(settings, logFile));
+  const platform = embeddedPlatform({
+    settings,
+    dataDir,
+    dynamo,
+    postgresUrl: postgres.url,
+    providerUrl: `http://127.0.0.1:${provider.port}`,
+    alert: (what, particulars) => broker.logger.error(particulars, what),
+  });
+  stops.push(() => platform.close());
+
+  progress('starting the services');
+  for (const service of services) broker.createService(service(platform));
+  await broker.start();
+  stops.push(() => broker.stop());
+  // The gateway goes first: it stops taking requests while everything behind it still answers.
+  stops.push(() => broker.destroyService('api'));
+
+  progress('opening the shop');
+  const staff = await ensureFirstStaff(broker, settings);
+  const products =
+    options.withoutCatalogue === true
+      ? 0
+      : await loadCatalogue(broker, (done, all) => progress('loading the catalogue', done / all));
+  return { url: `http://${settings.host}:${port}`, broker, dataDir: dataDir.path, staff, products, stop };
+}
+
+/** Waits for all parts; those that started are stopped later, also if another one failed. */
+async function allOrNone<T extends readonly Promise<{ stop(): Promise<unknown> }>[]>(
+  stops: Stop[],
+  starting: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const results = await Promise.allSettled(starting);
+  for (const result of results) if (result.status === 'fulfilled') stops.push(() => result.value.stop());
+  for (const result of results) if (result.status === 'rejected') throw result.reason as Error;
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as {
+    -readonly [K in keyof T]: Awaited<T[K]>;
+  };
+}
+
+function startProvider(dataDir: DataDir, port: number, { webhooks = 'unanswered', onBroken }: ShopOptions) {
+  // The two keys that shop and provider share, as the real ones would be handed out by the provider.
+  const apiKeyFile = keyFile(dataDir, 'provider-api-key');
+  const secretFile = keyFile(dataDir, 'provider-webhooks');
+  return startChild({
+    name: 'payment provider',
+    args: [
+      '--disable-warning=ExperimentalWarning',
+      new URL('provider/provider.ts', import.meta.url).pathname,
+      '--data',
+      join(dataDir.path, 'provider'),
+      '--api-key-file',
+      apiKeyFile,
+      '--webhook-secret-file',
+      secretFile,
+      '--webhook-url',
+      `http://127.0.0.1:${port}/api/v1/payments/webhooks/simulated`,
+      '--webhooks',
+      webhooks,
+    ],
+    onGiveUp: onBroken,
+  });
+}
+
+/** The file with a shared key in hexadecimal, made on first use. */
+function keyFile(dataDir: DataDir, name: string): string {
+  dataDir.secret(name, SECRET_BYTES);
+  return join(dataDir.path, 'keys', name);
+}
+
+async function demandFree(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new StartRefused(
+              `Port ${port} on ${host} is taken by another program: end it, or choose another port, as in PORT=${port + 1} npm start.`,
+            )
+          : new StartRefused(`The shop cannot listen on ${host}:${port} (${error.message}): check HOST and PORT.`),
+      );
+    });
+    probe.listen(port, host, resolve);
+  });
+  await new Promise((resolve) => probe.close(resolve));
+}

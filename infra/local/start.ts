@@ -1,0 +1,40 @@
+// `npm start`: a shop on this machine. Shows what starts, then the address and three things to try; Ctrl-C drains and stops.
+
+import { BadSetting, readSettings } from '../../mixins/settings.ts';
+import { StartRefused } from './data-dir.ts';
+import { type Shop, startShop } from './shop.ts';
+import { createTerminal } from './terminal.ts';
+
+/** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */
+const STOP_MAX_MS = 5_000;
+
+const terminal = createTerminal(process.stdout);
+const startedAt = performance.now();
+let shop: Shop | undefined;
+let ending = false;
+
+async function end(reason: string, code: number): Promise<void> {
+  // Ctrl-C reaches the whole process group, often twice: the second one changes nothing.
+  if (ending) return;
+  ending = true;
+  terminal.step(`${reason}: finishing what is under way`);
+  setTimeout(() => process.exit(code), STOP_MAX_MS).unref();
+  await shop?.stop();
+  terminal.done('Stopped. Everything is in the data folder; npm start goes on from here.');
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(signal, 0));
+
+try {
+  shop = await startShop({
+    settings: readSettings(process.env),
+    progress: terminal.step,
+    onBroken: (message) => void end(message, 1),
+  });
+  if (!ending) terminal.welcome(shop, performance.now() - startedAt);
+} catch (error) {
+  if (!(error instanceof StartRefused || error instanceof BadSetting)) throw error;
+  terminal.fail(error.message);
+  process.exit(1);
+}

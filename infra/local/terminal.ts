@@ -1,0 +1,71 @@
+// What a person sees while the shop starts: one line per step, a bar where the share is known, and what to do next.
+
+import type { WriteStream } from 'node:tty';
+import type { Shop } from './shop.ts';
+
+const BAR_WIDTH = 30;
+
+export interface Terminal {
+  step(this: void, what: string, share?: number): void;
+  welcome(this: void, shop: Shop, tookMs: number): void;
+  done(this: void, sentence: string): void;
+  fail(this: void, sentence: string): void;
+}
+
+/** A terminal on a stream; without a TTY (a file, CI) each step is one plain line. */
+export function createTerminal(out: WriteStream): Terminal {
+  const isTty =  out.isTTY;
+  let current = '';
+
+  function line(text: string): void {
+    out.write(isTty ? `\r\x1b[2K${text}` : `${text}\n`);
+  }
+  function finish(): void {
+    if (isTty && current !== '') out.write('\n');
+    current = '';
+  }
+
+  return {
+    step(what, share) {
+      if (what !== current) {
+        finish();
+        current = what;
+        if (!isTty) return line(`  … ${what}`);
+      }
+      if (!isTty) return;
+      line(share === undefined ? `  … ${what}` : `  … ${what} ${bar(share)}`);
+    },
+    welcome(shop, tookMs) {
+      finish();
+      out.write(welcomeText(shop, tookMs));
+    },
+    done(sentence) {
+      finish();
+      out.write(`\n  ${sentence}\n`);
+    },
+    fail(sentence) {
+      finish();
+      process.stderr.write(`\n  The shop did not start. ${sentence}\n`);
+    },
+  };
+}
+
+/** A progress bar of a share between 0 and 1. */
+export function bar(share: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${Math.floor(share * 100)} %`;
+}
+
+function welcomeText({ url, staff, products, dataDir }: Shop, tookMs: number): string {
+  const password = staff.file === undefined ? 'password: ADMIN_PASSWORD' : `password in ${staff.file}`;
+  return `
+  Souk is open: ${url}   (${(tookMs / 1000).toFixed(1)} s, ${products.toLocaleString('en')} products, data in ${dataDir})
+
+  Three things to try in another terminal:
+    curl '${url}/api/v1/products?q=lantern&limit=3'
+    npm run replay -- --url ${url}
+    npm run repl
+  Staff account: ${staff.email}, ${password}
+  Ctrl-C stops it; nothing is lost.
+`;
+}

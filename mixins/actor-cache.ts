@@ -1,0 +1,108 @@
+// What a lane remembers of its actors between batches. The version in the database decides; this is only speed.
+// After a conflict everything of that actor goes, never a part of it.
+
+import type { Change, Loaded } from './store.ts';
+
+/** Weight of all that is cached (about one per 300 bytes); beyond it the actor used longest ago goes. */
+export const CACHE_WEIGHT_MAX = 60_000;
+/** Rows remembered of one actor with many rows; beyond it the oldest go (its version stays). */
+export const CACHE_ROWS_MAX = 40_000;
+
+export interface CachedActor {
+  version: number;
+  /** State of a single-state actor. */
+  state: unknown;
+  /** Rows of an actor with many rows: `undefined` is known to be absent, a missing key is not known. */
+  readonly rows: Map<string, unknown>;
+  weight: number;
+}
+
+export interface ActorCache {
+  get(id: string): CachedActor | undefined;
+  /** Takes what a load brought; never overwrites what is cached already. */
+  learn(ids: readonly string[], rows: readonly { readonly id: string; readonly key: string }[], loaded: Loaded): void;
+  /** Takes what a commit confirmed. */
+  keep(change: Change): void;
+  /** Forgets everything of the actor. */
+  drop(id: string): void;
+  size(): number;
+}
+
+/** Rough weight of a state: list entries and long texts count, so that a thousand-line order weighs a thousand. */
+function weigh(state: unknown): number {
+  if (typeof state !== 'object' || state === null) return 1;
+  let weight = 1;
+  for (const value of Object.values(state)) {
+    if (Array.isArray(value)) weight += value.length;
+    else if (typeof value === 'string') weight += value.length >> 8;
+    else if (typeof value === 'object' && value !== null) weight += Object.keys(value).length >> 2;
+  }
+  return weight;
+}
+
+/** An empty cache of one lane. */
+export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_MAX): ActorCache {
+  // A Map keeps the order of insertion: the first entry is the one used longest ago.
+  const actors = new Map<string, CachedActor>();
+  let total = 0;
+
+  function put(id: string, actor: CachedActor): void {
+    actors.delete(id);
+    actors.set(id, actor);
+    for (const [oldest, { weight }] of actors) {
+      if (total <= weightMax || oldest === id) break;
+      actors.delete(oldest);
+      total -= weight;
+    }
+  }
+
+  function reweigh(actor: CachedActor): void {
+    total -= actor.weight;
+    actor.weight = weigh(actor.state);
+    total += actor.weight;
+  }
+
+  function setRow(actor: CachedActor, key: string, data: unknown): void {
+    actor.rows.delete(key);
+    actor.rows.set(key, data);
+    for (const oldest of actor.rows.keys()) {
+      if (actor.rows.size <= rowsMax) break;
+      actor.rows.delete(oldest);
+    }
+  }
+
+  return {
+    get: (id) => actors.get(id),
+    learn(ids, rows, loaded) {
+      for (const id of ids) {
+        if (actors.has(id)) continue;
+        const found = loaded.actors.get(id);
+        const actor = { version: found?.version ?? 0, state: found?.state, rows: new Map(), weight: 0 };
+        reweigh(actor);
+        put(id, actor);
+      }
+      for (const { id, key } of rows) {
+        const actor = actors.get(id);
+        if (actor !== undefined && !actor.rows.has(key)) setRow(actor, key, loaded.rows.get(id)?.get(key));
+      }
+    },
+    keep(change) {
+      const known = actors.get(change.id);
+      // Let go since it was loaded: a version without the state that belongs to it would pass for a fresh actor.
+      if (known === undefined && change.state === undefined) return;
+      const actor = known ?? { version: 0, state: undefined, rows: new Map<string, unknown>(), weight: 0 };
+      actor.version = change.version;
+      if (change.state !== undefined) actor.state = change.state;
+      for (const { key, data } of change.rows) setRow(actor, key, data);
+      reweigh(actor);
+      put(change.id, actor);
+    },
+    drop(id) {
+      const actor = actors.get(id);
+      if (actor === undefined) return;
+      total -= actor.weight;
+      actors.delete(id);
+    },
+    size: () => actors.size,
+  };
+}

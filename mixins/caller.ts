@@ -1,0 +1,30 @@
+// Who calls, as the gateway tells every action in `ctx.meta`.
+
+export type Principal =
+  | { readonly kind: 'user'; readonly id: string; readonly role: 'customer' | 'staff' | 'admin' }
+  | { readonly kind: 'cart'; readonly token: string }
+  /** The bearer of a guest order's access token. */
+  | { readonly kind: 'order'; readonly orderId: string }
+  | { readonly kind: 'guest' };
+
+/** The meta of every call that comes through the gateway. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** Minted from the Idempotency-Key, or random, before the first attempt. */
+  readonly commandId: string;
+  readonly fingerprint: string;
+  readonly keyed: boolean;
+  readonly ifMatch?: string;
+  readonly cartToken?: string;
+  $statusCode?: number;
+  $location?: string;
+  $responseType?: string;
+  $responseHeaders?: Record<string, string>;
+  etag?: string;
+}
+
+/** Whether the caller is of the staff (roles staff and admin). */
+export function isStaff({ principal }: Caller): boolean {
+  return principal.kind === 'user' && principal.role !== 'customer';
+}

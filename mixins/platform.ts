@@ -1,0 +1,28 @@
+// What a node gives its services: settings, keys, databases, the log, outside connections. Services receive it as a
+// parameter and open what they need in `started()`; importing a service opens nothing.
+
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { EventLog } from '../brokers/event-log.ts';
+import type { Database, DatabaseOptions, Migrations } from './postgres/database.ts';
+import type { Mailer } from './mailer.ts';
+import type { PaymentProvider } from './provider.ts';
+import type { Settings } from './settings.ts';
+
+export interface Platform {
+  readonly settings: Settings;
+  /** A secret of this installation by name (32 random bytes, kept in `DATA_DIR/keys` or given by the environment). */
+  secret(name: string): Buffer;
+  /** The PostgreSQL schema of one context, migrated, with its entities; the caller closes it. */
+  database(options: {
+    readonly schema: string;
+    readonly entities: NonNullable<DatabaseOptions['entities']>;
+    readonly migrations: Migrations;
+  }): Promise<Database>;
+  /** The event log, one per node; the platform closes it. */
+  log(): Promise<EventLog>;
+  dynamo(): DynamoDBClient;
+  provider(): PaymentProvider;
+  mailer(): Mailer;
+  /** Says loudly that a person is needed (parked command, stuck delivery); a line in the log, a metric later. */
+  alert(what: string, particulars: object): void;
+}

@@ -1,0 +1,126 @@
+// The PostgreSQL of one context: its schema (migrated), its entities, and its connections.
+//
+//   em(), kysely ──► pool ──► administration, lists, exports
+//   lane() ───────► a connection of its own ──► prepared statements of a store
+
+import type { EntityManager, EntityName, Kysely } from '@mikro-orm/postgresql';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { type Client, connectTo, type Pool, SESSION } from './connection.ts';
+import { storeError } from './errors.ts';
+import { type Lane, openLane } from './lane.ts';
+import { migrate, type Migrations } from './migrate.ts';
+import { keepPartitions, type PartitionKeeper } from './partitions.ts';
+
+export type { Lane } from './lane.ts';
+export type { Migrations } from './migrate.ts';
+
+/** The server gives up first (statement_timeout); this is for servers and networks that are frozen. */
+const ANSWER_TIMEOUT_MS = 5_000;
+/** Connections that the lanes of a store take from the pool for good. */
+const LANES = 2;
+const POOL_MAX = 4;
+const RETENTION_DAYS = 8;
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/database` */
+  readonly url: string;
+  /** The schema of the context; made where it is missing. */
+  readonly schema: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- entities of any shape
+  readonly entities?: readonly EntityName<any>[];
+  readonly migrations?: Migrations;
+  /** Most connections of the pool, those of lanes not counted. */
+  readonly poolMax?: number;
+  readonly applicationName?: string;
+  /** How long inbox rows and delivered outbox rows are kept. */
+  readonly retentionDays?: number;
+  /** Takes what went wrong in the background, as a sentence. */
+  readonly warn?: (message: string) => void;
+}
+
+/** An open context. */
+export interface Database {
+  readonly schema: string;
+  readonly orm: MikroORM;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tables differ by context: whoever queries names its own
+  readonly kysely: Kysely<any>;
+  /** A fresh unit of work. */
+  em(): EntityManager;
+  lane(): Lane;
+  /** Ends all connections, those of lanes included. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a context: migrates its schema, makes room in its partitioned tables, and connects.
+ * @throws StoreUnavailable if the database cannot be reached.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { url, schema, migrations = [], retentionDays = RETENTION_DAYS, warn = () => {} } = options;
+  const orm = createOrm(options);
+  const lanes: Lane[] = [];
+  let partitions: PartitionKeeper | undefined;
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    await partitions?.stop();
+    for (const lane of lanes) lane.close();
+    await orm.close(true);
+  }
+  try {
+    const pool = (await orm.driver.getConnection().getNativeClient()) as Pool;
+    await migrate({ url, schema, migrations, pool });
+    partitions = await keepPartitions({ pool, schema, retentionDays, warn });
+    return {
+      schema,
+      orm,
+      kysely: orm.em.getKysely(),
+      em: () => orm.em.fork(),
+      lane() {
+        const lane = openLane(pool);
+        lanes.push(lane);
+        return lane;
+      },
+      close: () => (closing ??= close()),
+    };
+  } catch (error) {
+    await close();
+    throw storeError(error);
+  }
+}
+
+function createOrm({
+  url,
+  schema,
+  entities = [],
+  poolMax = POOL_MAX,
+  applicationName,
+  warn,
+}: DatabaseOptions): MikroORM {
+  const connection = connectTo(url, schema, SESSION);
+  return new MikroORM({
+    ...connection,
+    entities: [...entities] as [],
+    logger: warn ?? (() => {}),
+    driverOptions: {
+      ...connection.driverOptions,
+      application_name: applicationName ?? `souk ${schema}`,
+      max: poolMax + LANES,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      onPoolCreated: (pool: Pool) => pool.on('connect', abandonWhenFrozen),
+    },
+  });
+}
+
+/** A connection whose answer never came may still get it, for the wrong question: it is not used again. */
+function abandonWhenFrozen(client: Client): void {
+  const ask = client.query.bind(client) as (...question: unknown[]) => unknown;
+  client.query = (...question: unknown[]): never => {
+    const answer = ask(...question);
+    if (answer instanceof Promise) {
+      answer.catch((error: Error) => {
+        if (error.message === 'Query read timeout') client.connection.stream.destroy();
+      });
+    }
+    return answer as never;
+  };
+}

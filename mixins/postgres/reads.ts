@@ -1,0 +1,39 @@
+// Reads on behalf of callers, on the pool: they do not stand in the way of commits, which have a connection of their own.
+
+import type { Kysely } from '@mikro-orm/postgresql';
+import { Problem } from '../../brokers/problem.ts';
+import { type Ask, coalesce } from '../coalesce.ts';
+import { StoreUnavailable } from '../store.ts';
+import type { Database } from './database.ts';
+import { storeError } from './errors.ts';
+
+/**
+ * What a query brings.
+ * @throws Problem `unavailable` (503) if the database does not answer; other errors of PostgreSQL as they are.
+ */
+export async function read<T>(query: Promise<T>): Promise<T> {
+  try {
+    return await query;
+  } catch (error) {
+    const seen = storeError(error);
+    if (!(seen instanceof StoreUnavailable)) throw seen;
+    throw new Problem('unavailable', 'the database does not answer: try again', undefined, { cause: seen.message });
+  }
+}
+
+interface Tables {
+  readonly actors: { readonly id: string; readonly state: string };
+}
+
+/** Reads committed states by actor id; all who ask at a time share a query. Actors without a state are absent. */
+export function stateReader<S>(database: Pick<Database, 'kysely'>): Ask<string, S> {
+  const kysely = database.kysely as Kysely<Tables>;
+  return coalesce(async (ids) => {
+    const query = kysely
+      .selectFrom('actors')
+      .select(['id', 'state'])
+      .where('id', 'in', ids)
+      .where('state', 'is not', null);
+    return new Map((await read(query.execute())).map(({ id, state }) => [id, JSON.parse(state) as S]));
+  });
+}

@@ -1,0 +1,340 @@
+// Sends what the outbox holds: at once from memory what this node committed, by sweeping what was left over.
+//
+//   commit ──push──► channel (per target) ──► transport ──► acknowledge (many at a time)
+//   sweep of leased buckets ──►─┘    a pair (sender, target, key) has one message under way at a time
+//
+// At least once, in order per pair; receivers drop repeats by id. A pair that fails waits alone, the others go on.
+
+import type { ActorName } from '../actors/actor.ts';
+import type { NewEvent } from '../brokers/event-log.ts';
+import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
+import { type ActorStore, BUCKETS, LEASE_MS, type Outgoing, StoreUnavailable } from './store.ts';
+
+/** Outbox rows kept in memory; beyond it a bucket is left to the sweep. */
+export const OUTBOX_MEMORY_MAX = 50_000;
+/** How often leases are renewed while they must be kept, and how often left-overs are looked for, in milliseconds. */
+const RENEW_MS = 700;
+const SWEEP_MS = 5_000;
+/** Rows younger than this are with the node that committed them, in milliseconds. */
+const LEFT_OVER_AFTER_MS = 5_000;
+const SWEEP_ROWS = 1_000;
+/** Acknowledgements are gathered this long, in milliseconds, or until so many are there. */
+const ACKNOWLEDGE_MS = 100;
+const ACKNOWLEDGE_MAX = 500;
+/** Pause before a failed pair is tried again, in milliseconds; doubled each time up to the longest. */
+const RETRY_MS = { first: 25, longest: 2_000 };
+/** Failures in a row after which a person is told. */
+const ALERT_AFTER = 20;
+/** How long `stop` waits for messages under way, in milliseconds. */
+const DRAIN_MS = 2_000;
+
+/** How messages leave this node. Implemented by the hosting service. */
+export interface Transport {
+  deliver(to: ActorName, deliveries: readonly Delivery[]): Promise<readonly DeliveryAnswer[]>;
+  publish(events: readonly NewEvent[]): Promise<void>;
+  /** Does a task to its definite end; a rejection means "not yet", it is repeated. */
+  perform(task: string, data: object, sender: string, messageId: string): Promise<void>;
+}
+
+export interface Relay {
+  push(rows: readonly Outgoing[]): void;
+  /** Rows may have been committed that nobody pushed (an answer was lost): until a sweep has looked, nothing overtakes them. */
+  doubt(): void;
+  /** Buckets whose lease this node holds. */
+  held(): readonly number[];
+  waiting(): number;
+  start(options: { readonly keepLeases: boolean }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Item {
+  readonly row: Outgoing;
+  readonly pair: string;
+  failures: number;
+}
+
+interface Channel {
+  readonly concurrency: number;
+  readonly batchMax: number;
+  readonly send: (items: readonly Item[]) => Promise<readonly (DeliveryAnswer | { readonly retry: string })[]>;
+  readonly ready: Item[];
+  /** Pairs with a message ready or under way, and what waits behind it. */
+  readonly pairs: Map<string, Item[]>;
+  underWay: number;
+}
+
+interface RelayOptions {
+  readonly store: ActorStore;
+  readonly actor: ActorName;
+  readonly holder: string;
+  readonly transport: Transport;
+  readonly alert: (what: string, particulars: object) => void;
+}
+
+/** The relay of one host. */
+export function createRelay({ store, actor, holder, transport, alert }: RelayOptions): Relay {
+  const channels = new Map<string, Channel>();
+  /** Message ids in memory, so that a sweep does not take them a second time. */
+  const known = new Set<string>();
+  /** Buckets that hold rows which are not in memory: new rows must not overtake them. */
+  const left = new Set<number>(Array.from({ length: BUCKETS }, (_, bucket) => bucket));
+  const done: Outgoing[] = [];
+  /** Message ids of what was delivered and is not marked so in the store: a sweep still finds it there. */
+  const unmarked = new Set<string>();
+  const startedAt = Date.now();
+  let doubts = 0;
+  let held: readonly number[] = [];
+  let buffered: Outgoing[] | undefined;
+  let stopped = false;
+  let sweepTimer: NodeJS.Timeout | undefined;
+  let acknowledgeTimer: NodeJS.Timeout | undefined;
+  let acknowledging: Promise<void> | undefined;
+  let sweeping: Promise<void> | undefined;
+  let drained: (() => void) | undefined;
+  let sweepSoon = () => {};
+
+  function channelOf(row: Outgoing): Channel {
+    const name = row.kind === 'publish' ? 'publish' : `${row.kind}:${row.target}`;
+    let channel = channels.get(name);
+    if (channel === undefined) {
+      const rest = { ready: [], pairs: new Map<string, Item[]>(), underWay: 0 };
+      if (row.kind === 'send')
+        channel = { concurrency: 4, batchMax: 256, send: (items) => deliver(row.target as ActorName, items), ...rest };
+      else if (row.kind === 'publish') channel = { concurrency: 1, batchMax: 500, send: publish, ...rest };
+      else channel = { concurrency: 64, batchMax: 1, send: perform, ...rest };
+      channels.set(name, channel);
+    }
+    return channel;
+  }
+
+  function deliver(to: ActorName, items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
+    return transport.deliver(
+      to,
+      items.map(({ row }) => ({
+        id: row.key,
+        commandId: row.messageId,
+        command: JSON.parse(row.body),
+        sentAt: row.at,
+      })),
+    );
+  }
+
+  async function publish(items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
+    await transport.publish(
+      items.map(({ row }) => ({
+        topic: row.target,
+        key: row.key,
+        id: row.messageId,
+        source: `souk/${actor}`,
+        time: row.at,
+        data: JSON.parse(row.body),
+      })),
+    );
+    return items.map(() => ({ done: true }));
+  }
+
+  async function perform(items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
+    for (const { row } of items) await transport.perform(row.target, JSON.parse(row.body), row.sender, row.messageId);
+    return items.map(() => ({ done: true }));
+  }
+
+  function add(row: Outgoing): void {
+    if (known.has(row.messageId) || unmarked.has(row.messageId)) return;
+    known.add(row.messageId);
+    const channel = channelOf(row);
+    const item: Item = { row, pair: `${row.sender}\n${row.target}\n${row.key}`, failures: 0 };
+    const behind = channel.pairs.get(item.pair);
+    if (behind !== undefined) behind.push(item);
+    else {
+      channel.pairs.set(item.pair, []);
+      channel.ready.push(item);
+    }
+  }
+
+  function push(rows: readonly Outgoing[]): void {
+    for (const row of rows) {
+      if (buffered !== undefined && left.has(row.bucket)) buffered.push(row);
+      else if (left.has(row.bucket)) continue;
+      else if (known.size >= OUTBOX_MEMORY_MAX) left.add(row.bucket);
+      else add(row);
+    }
+    pump();
+  }
+
+  function doubt(): void {
+    doubts += 1;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) left.add(bucket);
+    sweepSoon();
+  }
+
+  function pump(): void {
+    if (stopped) return;
+    for (const channel of channels.values()) {
+      while (channel.ready.length > 0 && channel.underWay < channel.concurrency) {
+        channel.underWay += 1;
+        void run(channel, channel.ready.splice(0, channel.batchMax));
+      }
+    }
+  }
+
+  async function run(channel: Channel, items: readonly Item[]): Promise<void> {
+    let answers: readonly DeliveryAnswer[];
+    try {
+      answers = await channel.send(items);
+    } catch (error) {
+      const retry = { retry: (error as Error).message };
+      answers = items.map(() => retry);
+    }
+    channel.underWay -= 1;
+    items.forEach((item, i) => settle(channel, item, answers[i] ?? { retry: 'no answer' }));
+    pump();
+    if (known.size === 0) drained?.();
+  }
+
+  function settle(channel: Channel, item: Item, answer: DeliveryAnswer): void {
+    if ('retry' in answer) {
+      item.failures += 1;
+      if (item.failures === ALERT_AFTER)
+        alert('delivery keeps failing', {
+          messageId: item.row.messageId,
+          target: item.row.target,
+          reason: answer.retry,
+        });
+      setTimeout(
+        () => {
+          channel.ready.push(item);
+          pump();
+        },
+        Math.min(RETRY_MS.first * 2 ** (item.failures - 1), RETRY_MS.longest),
+      ).unref();
+      return;
+    }
+    // A refusal of a compensation is an answer too, but one that a person should see.
+    if ('refused' in answer)
+      alert('delivery refused', { messageId: item.row.messageId, target: item.row.target, refused: answer.refused });
+    if ('parked' in answer)
+      alert('delivery parked', { messageId: item.row.messageId, target: item.row.target, reason: answer.parked });
+    known.delete(item.row.messageId);
+    unmarked.add(item.row.messageId);
+    done.push(item.row);
+    const next = channel.pairs.get(item.pair)?.shift();
+    if (next !== undefined) channel.ready.push(next);
+    else channel.pairs.delete(item.pair);
+    if (done.length >= ACKNOWLEDGE_MAX) void acknowledge();
+    else if (!stopped) acknowledgeTimer ??= setTimeout(() => void acknowledge(), ACKNOWLEDGE_MS);
+  }
+
+  /** Marks what was delivered. Losing this costs a repeat, nothing more. */
+  async function acknowledge(): Promise<void> {
+    clearTimeout(acknowledgeTimer);
+    acknowledgeTimer = undefined;
+    if (acknowledging !== undefined || done.length === 0) return;
+    const rows = done.splice(0);
+    acknowledging = store.acknowledge(rows).then(
+      () => rows.forEach(({ messageId }) => unmarked.delete(messageId)),
+      () => void done.push(...rows),
+    );
+    await acknowledging;
+    acknowledging = undefined;
+    if (done.length > 0 && !stopped) acknowledgeTimer ??= setTimeout(() => void acknowledge(), ACKNOWLEDGE_MS);
+  }
+
+  /** Takes up what no memory holds: rows of a node that died, or that did not fit. Returns whether there is more. */
+  async function sweep(): Promise<boolean> {
+    held = await store.lease(holder);
+    const unknown = held.filter((bucket) => left.has(bucket));
+    // What memory holds is found as well: however much of it is stuck, the page reaches beyond it.
+    const page = known.size + unmarked.size + SWEEP_ROWS;
+    let isMore = false;
+    if (unknown.length > 0 && known.size < OUTBOX_MEMORY_MAX) {
+      const doubted = doubts;
+      let isAll = false;
+      // New rows of these buckets wait here until the older ones are in their queues.
+      buffered = [];
+      try {
+        const rows = await store.unsent(unknown, 0, page);
+        for (const row of rows) add(row);
+        isMore = rows.length === page;
+        isAll = !isMore && doubts === doubted;
+      } finally {
+        const waiting = buffered;
+        buffered = undefined;
+        if (isAll) for (const bucket of unknown) left.delete(bucket);
+        push(waiting);
+      }
+    }
+    // What another living node holds it sweeps itself; after a restart the own old lease has to run out first.
+    if (Date.now() - startedAt > 2 * LEASE_MS) {
+      const mine = new Set(held);
+      for (const bucket of left) if (!mine.has(bucket)) left.delete(bucket);
+    }
+    const rest = held.filter((bucket) => !left.has(bucket));
+    if (rest.length > 0 && known.size < OUTBOX_MEMORY_MAX) {
+      for (const row of await store.unsent(rest, LEFT_OVER_AFTER_MS, page)) add(row);
+    }
+    pump();
+    return isMore;
+  }
+
+  async function keepSweeping(keepLeases: boolean): Promise<void> {
+    let sweptAt = 0;
+    let isUnderWay = false;
+    const round = async () => {
+      isUnderWay = true;
+      let isMore = false;
+      try {
+        if (left.size > 0 || Date.now() - sweptAt >= SWEEP_MS) {
+          isMore = await sweep();
+          sweptAt = Date.now();
+        } else held = await store.lease(holder);
+      } catch (error) {
+        held = [];
+        if (!(error instanceof StoreUnavailable))
+          alert('sweep failed', { actor, error: String((error as Error).stack) });
+      }
+      isUnderWay = false;
+      next(isMore ? 0 : left.size > 0 ? RETRY_MS.first * 4 : keepLeases ? RENEW_MS : SWEEP_MS);
+    };
+    const next = (pauseMs: number) => {
+      clearTimeout(sweepTimer);
+      if (stopped) return;
+      sweepTimer = setTimeout(() => {
+        sweeping = round();
+      }, pauseMs).unref();
+    };
+    // A round under way finds the doubt at its end.
+    sweepSoon = () => {
+      if (!isUnderWay) next(0);
+    };
+    sweeping = round();
+    await sweeping;
+  }
+
+  return {
+    push,
+    doubt,
+    held: () => held,
+    waiting: () => known.size,
+    start: ({ keepLeases }) => keepSweeping(keepLeases),
+    async stop() {
+      clearTimeout(sweepTimer);
+      if (known.size > 0) {
+        let timer: NodeJS.Timeout | undefined;
+        await Promise.race([
+          new Promise<void>((resolve) => {
+            drained = resolve;
+          }),
+          new Promise<void>((resolve) => {
+            timer = setTimeout(resolve, DRAIN_MS);
+          }),
+        ]);
+        clearTimeout(timer);
+      }
+      stopped = true;
+      clearTimeout(sweepTimer);
+      await sweeping;
+      await acknowledging;
+      await acknowledge();
+    },
+  };
+}

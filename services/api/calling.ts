@@ -1,0 +1,46 @@
+// How the gateway calls actions: with everything they may know of the caller in `ctx.meta` (`Caller` in `mixins/caller.ts`).
+
+import type { IncomingMessage } from 'node:http';
+import { Problem } from '../../brokers/problem.ts';
+import type { AnswerMeta } from './answers.ts';
+import type { Admitted, Line, Params } from './gateway.ts';
+
+type Answering = Promise<unknown> & { readonly ctx?: { readonly meta: AnswerMeta } };
+
+/** Calls an action with everything it may know of the caller. */
+export async function call(
+  { gateway: { broker }, route }: Line,
+  { request, principal, requestId, commandId, fingerprint, keyed }: Admitted,
+  action: string,
+  params: Params,
+  options: { readonly timeout: number; readonly stream?: IncomingMessage },
+): Promise<{ readonly data: unknown; readonly meta: AnswerMeta }> {
+  const { headers } = request;
+  const meta: Params = { principal, requestId, commandId, fingerprint, keyed };
+  const cartToken = headers['x-cart-token'];
+  if (typeof cartToken === 'string') meta['cartToken'] = cartToken;
+  const ifMatch = headers['if-match'];
+  if (ifMatch !== undefined && ifMatch.trim() !== '*' && route.refusals.includes(412)) meta['ifMatch'] = tagOf(ifMatch);
+  // What the action sets in its meta is found in the context that the call leaves on its promise.
+  const answering = broker.call<unknown, Params>(action, params, {
+    ...options,
+    parentCtx: request.$ctx,
+    meta,
+  }) as Answering;
+  const data = await answering;
+  return { data, meta: answering.ctx?.meta ?? {} };
+}
+
+/** The version that an If-Match names. Proxies weaken tags when they compress; the version is the same. */
+function tagOf(ifMatch: string): string {
+  const tag = /^(?:W\/)?"([\x21\x23-\x7e]{1,128})"$/.exec(ifMatch.trim())?.[1];
+  if (tag !== undefined) return tag;
+  const detail = 'If-Match is one ETag in quotes, as an answer gave it';
+  throw new Problem('invalid-request', detail, [{ pointer: 'If-Match', code: 'wrong-format', detail }]);
+}
+
+/** The headers without what identifies a caller: a signature covers the body, not them. */
+export function publicHeaders({ headers }: IncomingMessage): Params {
+  const { authorization: _, cookie: _cookie, 'x-cart-token': _cart, ...others } = headers;
+  return others;
+}

@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { drain, openServer, portOf } from './server.ts';
+
+describe('a server that stops', () => {
+  it('cuts off what does not finish within the time', async () => {
+    const server = await openServer(() => {}, '127.0.0.1', 0);
+    const socket = connect(portOf(server), '127.0.0.1');
+    const arrived = once(server, 'request');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await arrived;
+    const closed = once(socket, 'close');
+    await drain(server, () => {}, 100);
+    await closed;
+    expect(server.listening).toBe(false);
+  });
+
+  it('does not wait for connections that are idle, and may be stopped twice', async () => {
+    const server = await openServer((_, response) => void response.end(), '127.0.0.1', 0);
+    const socket = connect(portOf(server), '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    const begin = performance.now();
+    await drain(server, () => {}, 10_000);
+    await drain(server, () => {}, 10_000);
+    expect(performance.now() - begin).toBeLessThan(5_000);
+  });
+});
+
+it.each([
+  ['203.0.113.1', 'HOST=203.0.113.1 is not an address of this machine'],
+  ['nowhere.invalid', 'nowhere.invalid'],
+])('a server on %s says why it cannot start', async (host, sentence) => {
+  await expect(openServer(() => {}, host, 0)).rejects.toThrow(sentence);
+});

@@ -1,0 +1,111 @@
+// The HTTP server: patient with the network, not with callers who keep it waiting; and how it stops.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Problem } from '../../brokers/problem.ts';
+import { render } from './failures.ts';
+
+/** How long a caller may take for the headers, in milliseconds. (Bodies: `body.ts`.) */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** The longest that any request may take to arrive: imports are streamed, and may be long. */
+const REQUEST_TIMEOUT_MS = 600_000;
+/** A connection on which nothing moves is closed, in milliseconds. */
+const IDLE_TIMEOUT_MS = 120_000;
+/** Longer than a load balancer keeps its connections (60 s), so that it never writes into a closing one. */
+const KEEP_ALIVE_MS = 65_000;
+const HEADER_BYTES_MAX = 16_384;
+const CONNECTIONS_MAX = 10_000;
+/** How long running requests have to finish once the server stops, in milliseconds. */
+export const DRAIN_MS = 3_000;
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Opens the server. Resolves when it listens.
+ * @throws Error with a sentence that names the address, if it cannot.
+ */
+export async function openServer(handler: Handler, host: string, port: number): Promise<Server> {
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      noDelay: true,
+    },
+    handler,
+  );
+  server.timeout = IDLE_TIMEOUT_MS;
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('clientError', answerBroken);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(sentenceOf(error, host, port), { cause: error })),
+    );
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+/** The port that the server listens on (chosen by the system, if 0 was asked for). */
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+/**
+ * Takes no more connections, lets running requests finish, and cuts off what is not done within the time.
+ * `endStreams` ends what would never finish by itself.
+ */
+export async function drain(server: Server, endStreams: () => void, withinMs: number = DRAIN_MS): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  endStreams();
+  // A connection becomes idle when its last answer is out; only then may it be closed.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  const cutOff = setTimeout(() => server.closeAllConnections(), withinMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cutOff);
+}
+
+/** Answers what is not HTTP, or not in time, before it became a request. */
+function answerBroken(error: NodeJS.ErrnoException, socket: Duplex & { readonly _httpMessage?: ServerResponse }): void {
+  // In the middle of an answer nothing else may be written (Node's own handler looks at the same field).
+  // oxlint-disable-next-line eslint/no-underscore-dangle -- Node's name for it
+  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const { status, headers, body } = render(brokenBy(error.code), 'none');
+  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' });
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
+  );
+}
+
+function brokenBy(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Problem('headers-too-large', `the headers may be ${HEADER_BYTES_MAX} bytes long`);
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Problem('request-timeout', 'the request did not arrive in time');
+    default:
+      return new Problem('malformed-request', 'this is not an HTTP request');
+  }
+}
+
+function sentenceOf({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${port} on ${host} is taken by another program: stop it, or choose another port with PORT=`;
+    case 'EACCES':
+      return `Port ${port} on ${host} may not be opened by this user: choose one above 1023 with PORT=`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `HOST=${host} is not an address of this machine`;
+    default:
+      return `The gateway cannot listen on ${host}:${port}: ${message}`;
+  }
+}

@@ -1,0 +1,118 @@
+// Stock over the wire: receive, write off, read. Reservations come as commands of orders, never from outside.
+
+import type { Context } from 'moleculer';
+import type { Slice } from '../../actors/actor.ts';
+import { type SkuRow, skuKey, stockActor, type StockCommand, type StockRow } from '../../actors/stock.ts';
+import { stockCommands } from '../../brokers/commands/stock.ts';
+import { orThrow, Problem } from '../../brokers/problem.ts';
+import type { Caller } from '../../mixins/caller.ts';
+import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
+import type { Platform } from '../../mixins/platform.ts';
+import type { SchemaOf } from '../../mixins/service-schema.ts';
+import type { Database } from '../../mixins/postgres/database.ts';
+import { availableOf, openStockStore, readSku } from './stock.store.ts';
+
+/** The partition that SKUs live in unless they were moved. */
+export const PARTITION = 'main';
+
+interface Inventory extends Hosting<Slice<StockRow>, StockCommand> {
+  database: Database;
+}
+
+const none: SkuRow = { kind: 'sku', received: 0, onHand: 0, reserved: 0, sold: 0, returned: 0, writtenOff: 0 };
+
+function viewStock(sku: string, row: SkuRow): object {
+  const { received, onHand, reserved, sold, returned, writtenOff } = row;
+  return { sku, received, onHand, reserved, available: onHand - reserved, sold, returned, writtenOff };
+}
+
+/** The inventory service; opens its store when it starts. */
+export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
+  name: 'inventory',
+  mixins: [
+    hosts({
+      actor: stockActor,
+      commands: stockCommands,
+      store: (service) => openStockStore(service as unknown as Inventory, platform),
+      log: () => platform.log(),
+      alert: platform.alert,
+    }),
+  ],
+  async stopped(this: Inventory) {
+    await this.database?.close();
+  },
+
+  actions: {
+    receiveStock: {
+      handler(this: Inventory, ctx: Context<{ sku: string; quantity: number }, Caller>) {
+        const { sku, quantity } = ctx.params;
+        return change(this, ctx, sku, { type: 'Receive', data: { sku, quantity } });
+      },
+    },
+    writeOff: {
+      handler(this: Inventory, ctx: Context<{ sku: string; quantity: number; reason: string }, Caller>) {
+        const { sku, quantity, reason } = ctx.params;
+        return change(this, ctx, sku, { type: 'WriteOff', data: { sku, quantity, reason } });
+      },
+    },
+    get: {
+      async handler(this: Inventory, ctx: Context<{ sku: string }>) {
+        const { sku } = ctx.params;
+        return viewStock(sku, (await readSku(this.database, PARTITION, sku)) ?? (await ofProduct(ctx, sku)));
+      },
+    },
+
+    /** Pieces that an order could have now, by SKU; one query for all. */
+    available: {
+      visibility: 'public',
+      handler(this: Inventory, ctx: Context<{ skus: readonly string[] }>) {
+        return availableOf(this.database, PARTITION, ctx.params.skus);
+      },
+    },
+    /** The kept answer of an earlier request with this command id; null: there was none. */
+    answered: {
+      async handler(this: Inventory, ctx: Context<{ commandId: string }>) {
+        const { commandId } = ctx.params;
+        const { handled } = await this.store.load({ ids: [], rows: [], commands: [{ id: PARTITION, commandId }] });
+        const [found] = handled.values();
+        return found?.answer === undefined
+          ? null
+          : { fingerprint: found.fingerprint, status: 200, body: JSON.parse(found.answer) as object };
+      },
+    },
+    ready: {
+      async handler(this: Inventory) {
+        await this.store.load({ ids: [PARTITION], rows: [], commands: [] });
+        return { ready: true };
+      },
+    },
+  },
+});
+
+/** A SKU without movements yet has zeros, if it is one. */
+async function ofProduct(ctx: Context, sku: string): Promise<SkuRow> {
+  const { items } = await ctx.call<{ readonly items: readonly object[] }, object>('products.list', { sku, limit: 1 });
+  if (items.length === 0) throw new Problem('not-found', `there is no SKU ${sku}`);
+  return none;
+}
+
+async function change(
+  inventory: Inventory,
+  ctx: Context<{ sku: string }, Caller>,
+  sku: string,
+  command: StockCommand,
+): Promise<object> {
+  const { commandId, fingerprint, keyed } = ctx.meta;
+  if ((await readSku(inventory.database, PARTITION, sku)) === undefined) await ofProduct(ctx, sku);
+  const balance = (rows: Slice<StockRow>) => viewStock(sku, (rows[skuKey(sku)] as SkuRow | undefined) ?? none);
+  const told = orThrow(
+    await inventory.host.tell(PARTITION, command, { commandId, ...(keyed ? { fingerprint, answer: balance } : {}) }),
+  );
+  if (told.repeated?.answer === undefined) return balance(told.state);
+  if (told.repeated.fingerprint !== fingerprint)
+    throw new Problem(
+      'idempotency-key-reused',
+      'this Idempotency-Key was used for another request: send the same body, or another key',
+    );
+  return JSON.parse(told.repeated.answer) as object;
+}

@@ -1,0 +1,10 @@
+// The tables of notifications.
+
+import { Migration } from '@mikro-orm/migrations';
+import { actorTables } from '../../../mixins/postgres/actor-tables.ts';
+
+export class Migration0001Notifications extends Migration {
+  override up(): void {
+    for (const statement of actorTables()) this.addSql(statement);
+  }
+}

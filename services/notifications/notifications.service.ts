@@ -1,0 +1,85 @@
+// Notifications: tells customers by mail what became of their orders. A dead mail server delays, it does not lose.
+//
+//   order.created, payment.succeeded, payment.failed (log) ─► notification actor ─► perform mail ─► mail server
+
+import {
+  type Notification,
+  notificationActor,
+  type Mail,
+  type NotificationCommand,
+  type NotedOrder,
+} from '../../actors/notification.ts';
+import { notificationCommands } from '../../brokers/commands/notification.ts';
+import type { LogRecord, Subscription } from '../../brokers/event-log.ts';
+import { consume } from '../../mixins/consume.ts';
+import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
+import type { Platform } from '../../mixins/platform.ts';
+import type { Database } from '../../mixins/postgres/database.ts';
+import type { SchemaOf } from '../../mixins/service-schema.ts';
+import { openNotificationStore } from './notifications.store.ts';
+
+interface Notifications extends Hosting<Notification, NotificationCommand> {
+  database: Database;
+  subscription: Subscription;
+}
+
+/** The notifications service; opens its store when it starts. */
+export const notificationsService = (platform: Platform): SchemaOf<Notifications> => ({
+  name: 'notifications',
+  mixins: [
+    hosts({
+      actor: notificationActor,
+      commands: notificationCommands,
+      store: (service) => openNotificationStore(service as unknown as Notifications, platform),
+      log: () => platform.log(),
+      alert: platform.alert,
+      perform: (service) => ({
+        async mail(mail: Mail, orderId: string, messageId: string) {
+          await platform.mailer().send(mail);
+          const { host } = service as unknown as Notifications;
+          await host.tell(
+            orderId,
+            { type: 'RecordSent', data: { messageId: mail.messageId } },
+            { commandId: `${messageId}/sent` },
+          );
+        },
+      }),
+    }),
+  ],
+
+  async started(this: Notifications) {
+    this.subscription = await consume(await platform.log(), this.host, {
+      group: 'notifications',
+      topics: ['order.created', 'payment.succeeded', 'payment.failed'],
+      command: toCommand,
+    });
+  },
+  async stopped(this: Notifications) {
+    await this.subscription?.stop();
+    await this.database?.close();
+  },
+
+  actions: {
+    ready: {
+      async handler(this: Notifications) {
+        await this.store.load({ ids: ['ready'], rows: [], commands: [] });
+        return { ready: true };
+      },
+    },
+  },
+});
+
+function toCommand({ topic, id: eventId, data }: LogRecord): { id: string; command: NotificationCommand } {
+  const { orderId } = data as { orderId: string };
+  if (topic === 'order.created') {
+    const { email, total, lines } = data as NotedOrder;
+    const noted = lines.map(({ name, quantity, unitPrice }) => ({ name, quantity, unitPrice }));
+    return { id: orderId, command: { type: 'NoteOrder', data: { email, total, lines: noted } } };
+  }
+  const { reason } = data as { reason?: string };
+  const outcome = topic === 'payment.succeeded' ? 'paid' : 'failed';
+  return {
+    id: orderId,
+    command: { type: 'NoteOutcome', data: { outcome, eventId, ...(reason === undefined ? {} : { reason }) } },
+  };
+}

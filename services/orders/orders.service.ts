@@ -1,0 +1,257 @@
+// Orders over the wire: takes wishes, gives them to the order actor, shows what came of them. No rules live here.
+//
+//   POST /orders ─► place ─► Place ─► (stock answers) ─► 201 | 409 | 202
+//   payment.succeeded, payment.failed (log) ─► RecordPayment
+
+import { Readable } from 'node:stream';
+import type { Context } from 'moleculer';
+import { type Order, orderActor, type OrderCommand } from '../../actors/order.ts';
+import { orderCommands } from '../../brokers/commands/order.ts';
+import type { LogRecord, Subscription } from '../../brokers/event-log.ts';
+import { orThrow, Problem } from '../../brokers/problem.ts';
+import type { Caller } from '../../mixins/caller.ts';
+import { consume } from '../../mixins/consume.ts';
+import { createCursors, type Cursors } from '../../mixins/cursor.ts';
+import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
+import { idFromCommand } from '../../mixins/ids.ts';
+import type { Platform } from '../../mixins/platform.ts';
+import type { SchemaOf } from '../../mixins/service-schema.ts';
+import type { Database } from '../../mixins/postgres/database.ts';
+import { createTokens, type Tokens } from '../../mixins/tokens.ts';
+import { mayRead, unknownOrder } from './access.ts';
+import { exportOrders } from './export.ts';
+import { listOrders, type ListParams } from './list.ts';
+import { asAnswered, viewOrder, viewTimeline } from './order.view.ts';
+import { insufficientStock, type PlaceParams, preparePlace } from './placing.ts';
+import { openOrderStore } from './orders.store.ts';
+import { streamOrder } from './stream.ts';
+import { createWaiting, readOrder, type Versioned, type Waiting } from './waiting.ts';
+
+/** How long `POST /orders` waits for stock before it answers 202, in milliseconds. */
+const ANSWER_WITHIN_MS = 2_000;
+/** How long cancel and refund wait for the provider's confirmation before they answer what is so far, in milliseconds. */
+const CONFIRM_WITHIN_MS = 2_000;
+
+interface Orders extends Hosting<Order, OrderCommand> {
+  database: Database;
+  waiting: Waiting;
+  tokens: Tokens;
+  cursors: Cursors;
+  subscription: Subscription;
+}
+
+type Answer = { readonly fingerprint?: string | undefined; readonly status: number; readonly body: object };
+
+/** The orders service; opens its store when it starts. */
+export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
+  name: 'orders',
+  mixins: [
+    hosts({
+      actor: orderActor,
+      commands: orderCommands,
+      store: (service) => openOrderStore(service as unknown as Orders, platform),
+      log: () => platform.log(),
+      alert: platform.alert,
+      timers: true,
+    }),
+  ],
+
+  async started(this: Orders) {
+    this.tokens = createTokens(platform);
+    this.cursors = createCursors(platform.secret('cursors'));
+    this.waiting = createWaiting(this.host, this.store);
+    this.subscription = await consume(await platform.log(), this.host, {
+      group: 'orders',
+      topics: ['payment.succeeded', 'payment.failed'],
+      command: paymentReport,
+    });
+  },
+  async stopped(this: Orders) {
+    await this.subscription?.stop();
+    await this.database?.close();
+  },
+
+  actions: {
+    place: {
+      async handler(this: Orders, ctx: Context<PlaceParams, Caller>) {
+        const { commandId, fingerprint } = ctx.meta;
+        const id = idFromCommand(commandId);
+        const data = await preparePlace(
+          ctx,
+          id,
+          platform.secret('payment-tokens'),
+          platform.settings.paymentDeadlineMs,
+        );
+        const told = orThrow(await this.host.tell(id, { type: 'Place', data }, { commandId, fingerprint }));
+        if (told.repeated?.fingerprint !== undefined && told.repeated.fingerprint !== fingerprint) throw reused();
+        const answer = await answerOf(this, id, { order: told.state, version: told.version });
+        return show(ctx.meta, answer);
+      },
+    },
+
+    /** The kept answer of an earlier request with this command id; null: there was none. */
+    answered: {
+      async handler(this: Orders, ctx: Context<{ commandId: string; id?: string }, Caller>): Promise<Answer | null> {
+        const { commandId } = ctx.params;
+        const id = ctx.params.id ?? idFromCommand(commandId);
+        const loaded = await this.store.load({ ids: [id], rows: [], commands: [{ id, commandId }] });
+        const [handled] = loaded.handled.values();
+        const found = loaded.actors.get(id);
+        if (handled === undefined || found === undefined) return null;
+        const { fingerprint, answer } = handled;
+        if (answer !== undefined) return { fingerprint, status: 200, body: JSON.parse(answer) as object };
+        return { fingerprint, ...(await answerOf(this, id, { order: found.state as Order, version: found.version })) };
+      },
+    },
+
+    get: {
+      async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
+        const { order, version } = await own(this, ctx);
+        ctx.meta.etag = String(version);
+        return viewOrder(ctx.params.id, order);
+      },
+    },
+    list: {
+      handler(this: Orders, ctx: Context<ListParams, Caller>) {
+        return listOrders(this.database, this.cursors, ctx.params, ctx.meta);
+      },
+    },
+    timeline: {
+      async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
+        await own(this, ctx);
+        return { items: viewTimeline((await this.store.journal(ctx.params.id)) ?? []) };
+      },
+    },
+    stream: {
+      async handler(this: Orders, ctx: Context<{ id: string; lastEventId?: string }, Caller>) {
+        const now = await own(this, ctx);
+        return streamOrder(this.waiting, this.store, ctx.params.id, now, Number(ctx.params.lastEventId ?? 0));
+      },
+    },
+    export: {
+      handler(this: Orders, ctx: Context<{ format?: 'csv' | 'jsonl' }, Caller>) {
+        ctx.meta.$responseType = ctx.params.format === 'jsonl' ? 'application/jsonl' : 'text/csv';
+        return Readable.from(exportOrders(this.database, ctx.params.format ?? 'csv'));
+      },
+    },
+
+    cancel: {
+      async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
+        await own(this, ctx);
+        return await change(this, ctx, { type: 'Cancel', data: {} });
+      },
+    },
+    ship: {
+      handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
+        return change(this, ctx, { type: 'Ship', data: {} });
+      },
+    },
+    deliver: {
+      handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
+        return change(this, ctx, { type: 'Deliver', data: {} });
+      },
+    },
+    refund: {
+      handler(
+        this: Orders,
+        ctx: Context<{ id: string; lines?: { productId: string; quantity: number }[]; restock?: boolean }, Caller>,
+      ) {
+        const { lines, restock } = ctx.params;
+        const refundId = idFromCommand(ctx.meta.commandId);
+        return change(this, ctx, {
+          type: 'Refund',
+          data: { refundId, restock: restock ?? true, ...(lines === undefined ? {} : { lines }) },
+        });
+      },
+    },
+
+    /** An order would be taken: the store answers. */
+    ready: {
+      async handler(this: Orders) {
+        await this.store.load({ ids: ['ready'], rows: [], commands: [] });
+        return { ready: true };
+      },
+    },
+  },
+});
+
+/** The order, if the caller may see it. */
+async function own(orders: Orders, ctx: Context<{ id: string }, Caller>): Promise<Versioned> {
+  const found = await readOrder(orders.store, ctx.params.id);
+  if (found === undefined) throw unknownOrder(ctx.meta, ctx.params.id);
+  mayRead(ctx.meta, ctx.params.id, found.order);
+  return found;
+}
+
+/** Gives a command to an existing order and answers with the order, refunds confirmed if they are quick. */
+async function change(orders: Orders, ctx: Context<{ id: string }, Caller>, command: OrderCommand): Promise<object> {
+  const {
+    params: { id },
+    meta: { commandId, fingerprint, keyed, ifMatch },
+  } = ctx;
+  const found = await readOrder(orders.store, id);
+  if (found === undefined) throw unknownOrder(ctx.meta, id);
+  if (ifMatch !== undefined && ifMatch !== String(found.version))
+    throw new Problem('precondition-failed', `the order is at version ${found.version}, not ${ifMatch}`);
+  const told = orThrow(
+    await orders.host.tell(id, command, {
+      commandId,
+      ...(keyed ? { fingerprint, answer: (state) => viewOrder(id, state) } : {}),
+    }),
+  );
+  if (told.repeated !== undefined && keyed) {
+    if (told.repeated.fingerprint !== fingerprint) throw reused();
+    if (told.repeated.answer !== undefined) return JSON.parse(told.repeated.answer) as object;
+  }
+  if (keyed) return viewOrder(id, told.state);
+  const settled = (order: Order) => Object.values(order.refunds).every(({ confirmed }) => confirmed);
+  const confirmed = await orders.waiting.until(
+    id,
+    { order: told.state, version: told.version },
+    settled,
+    CONFIRM_WITHIN_MS,
+  );
+  return viewOrder(id, (confirmed ?? { order: told.state }).order);
+}
+
+/** What `POST /orders` answers: a function of the journal up to the answer of stock, whatever happened later. */
+async function answerOf(orders: Orders, id: string, known: Versioned): Promise<Answer> {
+  const waiting = await orders.waiting.until(id, known, ({ status }) => status !== 'AWAITING_STOCK', ANSWER_WITHIN_MS);
+  const token = (order: Order) =>
+    order.customerId === undefined ? { accessToken: orders.tokens.orderToken(id, order.createdAt) } : {};
+  if (waiting === undefined) return { status: 202, body: { id, status: known.order.status, ...token(known.order) } };
+  // The common case needs no journal: the state that stock's answer led to is the one at hand.
+  const order =
+    waiting.order.status === 'AWAITING_PAYMENT' ? waiting.order : asAnswered((await orders.store.journal(id)) ?? []);
+  if (order === undefined || order.status === 'CANCELLED') {
+    const problem =
+      order !== undefined && order.shortages.length > 0
+        ? insufficientStock(id, order)
+        : new Problem('wrong-state', 'the order was cancelled before stock had answered', undefined, { orderId: id });
+    return { status: 409, body: problem };
+  }
+  return { status: 201, body: { ...viewOrder(id, order), ...token(order) } };
+}
+
+function show(meta: Caller, { status, body }: Answer): object {
+  if (body instanceof Problem) throw body;
+  meta.$statusCode = status;
+  if ('id' in body) meta.$location = `/api/v1/orders/${String(body.id)}`;
+  return body;
+}
+
+function reused(): Problem {
+  return new Problem(
+    'idempotency-key-reused',
+    'this Idempotency-Key was used for another request: send the same body, or another key',
+  );
+}
+
+function paymentReport({ topic, data }: LogRecord): { id: string; command: OrderCommand } {
+  const { orderId, reason } = data as { orderId: string; reason?: string };
+  const outcome = topic === 'payment.succeeded' ? 'succeeded' : 'failed';
+  return {
+    id: orderId,
+    command: { type: 'RecordPayment', data: { outcome, ...(reason === undefined ? {} : { reason }) } },
+  };
+}

@@ -1,0 +1,13 @@
+// Opens the database of the payments and the store of their actors in it.
+
+import type { Platform } from '../../mixins/platform.ts';
+import type { Database } from '../../mixins/postgres/database.ts';
+import { postgresStore } from '../../mixins/postgres/store.ts';
+import type { ActorStore } from '../../mixins/store.ts';
+import { Migration0001Payments } from './migrations/0001-payments.ts';
+
+/** The store; the database stays with the service, which closes it. */
+export async function openPaymentStore(service: { database: Database }, platform: Platform): Promise<ActorStore> {
+  service.database = await platform.database({ schema: 'payments', entities: [], migrations: [Migration0001Payments] });
+  return postgresStore({ database: service.database, actor: 'payment' });
+}

@@ -1,0 +1,27 @@
+// All services of the shop, in the order in which they start: what others call comes first.
+
+import type { Platform } from '../mixins/platform.ts';
+import type { AnySchema } from '../mixins/service-schema.ts';
+import { activityService } from './activity/activity.service.ts';
+import { analyticsService } from './analytics/analytics.service.ts';
+import { apiService } from './api/api.service.ts';
+import { cartsService } from './carts/carts.service.ts';
+import { inventoryService } from './inventory/inventory.service.ts';
+import { notificationsService } from './notifications/notifications.service.ts';
+import { ordersService } from './orders/orders.service.ts';
+import { paymentsService } from './payments/payments.service.ts';
+import { productsService } from './products/products.service.ts';
+import { usersService } from './users/users.service.ts';
+
+export const services: readonly ((platform: Platform) => AnySchema)[] = [
+  inventoryService,
+  productsService,
+  usersService,
+  cartsService,
+  paymentsService,
+  notificationsService,
+  activityService,
+  analyticsService,
+  ordersService,
+  apiService,
+];
