@@ -57,6 +57,11 @@ export interface Actor<S, C extends Message, E extends Message> {
   /** Throws `InvariantViolated` if the state is one that must never be. Runs after each event, in production too. */
   check(state: S): void;
   needs?(command: C): readonly string[];
+  /**
+   * Commands that usually find no actor yet: a host may guess that there is none instead of asking. Its commit proves
+   * the guess. Only for actors with one state.
+   */
+  readonly creates?: readonly C['type'][];
 }
 
 /** The state of an actor with many rows, as far as one command sees it. */

@@ -20,42 +20,25 @@ function given(...events: readonly NotificationEvent[]) {
 
 const orderNoted: NotificationEvent = { type: 'OrderNoted', data: order };
 const outcomeNoted: NotificationEvent = { type: 'OutcomeNoted', data: paid };
-const mailQueued: NotificationEvent = { type: 'MailQueued', data: {} };
-const mailSent: NotificationEvent = { type: 'MailSent', data: { messageId: 'm' } };
-
 describe('notification', () => {
-  it('queues a mail when the outcome follows the order', () => {
-    expect(given(orderNoted).when({ type: 'NoteOutcome', data: paid })).toEqual([outcomeNoted, mailQueued]);
-  });
-  it('queues a mail when the order follows its outcome', () => {
-    expect(given(outcomeNoted).when({ type: 'NoteOrder', data: order })).toEqual([orderNoted, mailQueued]);
-  });
-  it('waits while only one of the two is known', () => {
+  it('notes the order and its outcome, whichever comes first', () => {
     expect(given().when({ type: 'NoteOrder', data: order })).toEqual([orderNoted]);
-    expect(given().when({ type: 'NoteOutcome', data: paid })).toEqual([outcomeNoted]);
+    expect(given(outcomeNoted).when({ type: 'NoteOrder', data: order })).toEqual([orderNoted]);
+    expect(given(orderNoted).when({ type: 'NoteOutcome', data: paid })).toEqual([outcomeNoted]);
   });
   it('notes neither of them twice', () => {
-    const known = given(orderNoted, outcomeNoted, mailQueued);
+    const known = given(orderNoted, outcomeNoted);
     expect(known.when({ type: 'NoteOrder', data: order })).toEqual([]);
     expect(known.when({ type: 'NoteOutcome', data: { ...paid, outcome: 'failed' } })).toEqual([]);
   });
-  it('records that the mail left, once', () => {
-    expect(given(orderNoted, outcomeNoted, mailQueued).when({ type: 'RecordSent', data: { messageId: 'm' } })).toEqual([
-      mailSent,
+  it.each([
+    ['the outcome follows the order', [orderNoted, outcomeNoted]],
+    ['the order follows its outcome', [outcomeNoted, orderNoted]],
+  ] as const)('hands out one mail, with the id of the event that caused it, when %s', (_when, [first, second]) => {
+    expect(notificationActor.react(given(first).state, first, 'o-1')).toEqual([]);
+    expect(notificationActor.react(given(first, second).state, second, 'o-1')).toMatchObject([
+      { kind: 'perform', task: 'mail', data: { messageId: 'payment.pay_1.3.0.0@souk', to: order.email } },
     ]);
-    expect(
-      given(orderNoted, outcomeNoted, mailQueued, mailSent).when({ type: 'RecordSent', data: { messageId: 'm' } }),
-    ).toEqual([]);
-  });
-  it('hands the mail out with the id of the event that caused it', () => {
-    const { state } = given(orderNoted, outcomeNoted, mailQueued);
-    const [reaction] = notificationActor.react(state, mailQueued, 'o-1');
-    expect(reaction).toMatchObject({
-      kind: 'perform',
-      task: 'mail',
-      data: { messageId: 'payment.pay_1.3.0.0@souk', to: order.email },
-    });
-    expect(notificationActor.react(state, orderNoted, 'o-1')).toEqual([]);
   });
   it('says in the mail what failed, and sums up what would be too long', () => {
     const lines = Array.from({ length: 51 }, () => order.lines[0] as (typeof order.lines)[0]);
@@ -73,9 +56,6 @@ describe('notification', () => {
     expect(() => notificationActor.evolve(notificationActor.initial, { type: 'Nonsense', data: {} } as never)).toThrow(
       'impossible',
     );
-    expect(() => notificationActor.check({ mail: 'sent' })).toThrow('no mail before');
-    expect(() => notificationActor.react({ mail: 'queued', order }, mailQueued, 'o-1')).toThrow(
-      'order and outcome are known',
-    );
+    expect(() => notificationActor.check({ order: { ...order, email: '' } })).toThrow('somebody to go to');
   });
 });

@@ -1,11 +1,11 @@
 // The mails about one order (actor id = order id). The log keeps no order across topics, so the payment's outcome may be
-// known before the order is; the mail goes out once both are.
+// known before the order is; the mail goes out with whichever comes second.
 //
 //   order.created ──OrderNoted──┐
-//                               ├──both known──MailQueued──► perform mail ──► MailSent
+//                               ├──both known──► perform mail
 //   payment.* ────OutcomeNoted──┘
 //
-// At least once: the mail server may see a mail twice, always with the same Message-ID.
+// At least once: the mail server may see a mail twice, always with the same Message-ID. That it left is known to the outbox.
 
 import { type Actor, type At, invariant, unreachable } from './actor.ts';
 import type { Money } from './money.ts';
@@ -33,35 +33,26 @@ export interface Mail {
 export interface Notification {
   readonly order?: NotedOrder;
   readonly outcome?: Outcome;
-  readonly mail: 'none' | 'queued' | 'sent';
 }
 
 export type NotificationCommand =
   | { readonly type: 'NoteOrder'; readonly data: NotedOrder }
-  | { readonly type: 'NoteOutcome'; readonly data: Outcome }
-  | { readonly type: 'RecordSent'; readonly data: { readonly messageId: string } };
+  | { readonly type: 'NoteOutcome'; readonly data: Outcome };
 
 export type NotificationEvent =
   | { readonly type: 'OrderNoted'; readonly data: NotedOrder }
-  | { readonly type: 'OutcomeNoted'; readonly data: Outcome }
-  | { readonly type: 'MailQueued'; readonly data: object }
-  | { readonly type: 'MailSent'; readonly data: { readonly messageId: string } };
+  | { readonly type: 'OutcomeNoted'; readonly data: Outcome };
 
 /** Lines of an order that a mail lists; longer orders are summed up. */
 const LINES_SHOWN = 50;
 
 function decide(notification: Notification, command: At<NotificationCommand>): readonly NotificationEvent[] {
-  const queued: NotificationEvent = { type: 'MailQueued', data: {} };
   switch (command.type) {
     case 'NoteOrder':
-      if (notification.order !== undefined) return [];
-      return [{ type: 'OrderNoted', data: command.data }, ...(notification.outcome === undefined ? [] : [queued])];
+      return notification.order === undefined ? [{ type: 'OrderNoted', data: command.data }] : [];
     case 'NoteOutcome':
       // The first outcome is final: a payment succeeds or fails once.
-      if (notification.outcome !== undefined) return [];
-      return [{ type: 'OutcomeNoted', data: command.data }, ...(notification.order === undefined ? [] : [queued])];
-    case 'RecordSent':
-      return notification.mail === 'queued' ? [{ type: 'MailSent', data: command.data }] : [];
+      return notification.outcome === undefined ? [{ type: 'OutcomeNoted', data: command.data }] : [];
     default:
       return unreachable(command);
   }
@@ -73,10 +64,6 @@ function evolve(notification: Notification, event: NotificationEvent): Notificat
       return { ...notification, order: event.data };
     case 'OutcomeNoted':
       return { ...notification, outcome: event.data };
-    case 'MailQueued':
-      return { ...notification, mail: 'queued' };
-    case 'MailSent':
-      return { ...notification, mail: 'sent' };
     default:
       return unreachable(event);
   }
@@ -111,16 +98,15 @@ export function mailOf(orderId: string, order: NotedOrder, outcome: Outcome): Ma
 
 export const notificationActor: Actor<Notification, NotificationCommand, NotificationEvent> = {
   name: 'notification',
-  initial: { mail: 'none' },
+  creates: ['NoteOrder', 'NoteOutcome'],
+  initial: {},
   decide,
   evolve,
-  react({ order, outcome }, event, id) {
-    if (event.type !== 'MailQueued') return [];
-    invariant(order !== undefined && outcome !== undefined, 'a mail is queued when order and outcome are known');
+  react({ order, outcome }, _event, id) {
+    if (order === undefined || outcome === undefined) return [];
     return [{ kind: 'perform', task: 'mail', data: mailOf(id, order, outcome) }];
   },
-  check({ order, outcome, mail }) {
-    const isComplete = order !== undefined && outcome !== undefined;
-    invariant(mail === 'none' || isComplete, 'no mail before order and outcome are known');
+  check({ order }) {
+    invariant(order === undefined || order.email !== '', 'a mail has somebody to go to');
   },
 };

@@ -286,6 +286,7 @@ function isPaid({ status }: Order): boolean {
 /** The rules of an order. */
 export const orderActor: Actor<Order, OrderCommand, OrderEvent> = {
   name: 'order',
+  creates: ['Place'],
   initial,
   decide,
   evolve,

@@ -288,6 +288,7 @@ function check(payment: Payment): void {
 /** The rules of a payment. */
 export const paymentActor: Actor<Payment, PaymentCommand, PaymentEvent> = {
   name: 'payment',
+  creates: ['Prepare', 'Charge'],
   initial,
   decide,
   evolve,

@@ -125,4 +125,31 @@ describe('a consumer', () => {
     expect(seen).toEqual([2]);
     await log.close();
   });
+
+  it('misses nothing that is appended while it looks for what has expired', async () => {
+    let now = 1_000;
+    const storage = memoryStorage(() => now);
+    let meanwhile: (() => Promise<void>) | undefined;
+    const slow = {
+      ...storage,
+      async read(...wanted: Parameters<typeof storage.read>) {
+        const records = await storage.read(...wanted);
+        const act = meanwhile;
+        meanwhile = undefined;
+        await act?.();
+        return records;
+      },
+    };
+    const log = createMemoryLog({ storage: slow });
+    await log.append([deleted(1), deleted(1)]);
+    now += topics['product.deleted'].retentionMs + 1;
+    await storage.expire('product.deleted', topics['product.deleted'].retentionMs);
+    meanwhile = () => log.append([deleted(1, { id: 'kept' })]);
+    const seen = await new Promise<string[]>((resolve, reject) => {
+      const handle = async (records: readonly { readonly id: string }[]) => resolve(records.map(({ id }) => id));
+      log.subscribe({ group: 'g', topics: ['product.deleted'], handle }).catch(reject);
+    });
+    expect(seen).toEqual(['kept']);
+    await log.close();
+  });
 });

@@ -47,7 +47,7 @@ export function createStoredLog({ storage, alert, leaseMs }: StoredLogOptions): 
   /** Looks at the ends as long as anybody listens; less often while nothing comes. */
   async function keepLooking(): Promise<void> {
     let [pauseMs, seen] = [LOOK_MS.first, 0];
-    while (groups.size > 0 && !closed) {
+    while (groups.size > 0 && !closing.signal.aborted) {
       try {
         const ends = await storage.ends();
         for (const group of groups) group.extend(ends);

@@ -175,10 +175,10 @@ async function main(url: string): Promise<void> {
       return take([...some]);
     };
     const fresh = (count: number) => Array.from({ length: count }, () => single({ id: randomUUID(), version: 0 }));
-    const main: Known = { id: 'main', version: 0 };
+    const shelf: Known = { id: 'main', version: 0 };
     const many = (count: number) => {
-      const change = stockBatch(main, count);
-      main.version += count;
+      const change = stockBatch(shelf, count);
+      shelf.version += count;
       return [change];
     };
     for (const size of [1, 8, 64, 256]) {

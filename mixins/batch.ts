@@ -11,6 +11,7 @@ import {
   type Handled,
   handledKey,
   type JournalEntry,
+  type Loaded,
   type LoadRequest,
   type NewTimer,
   type Outgoing,
@@ -27,8 +28,17 @@ export interface Entry<S, C extends Message> {
   readonly timer: string | undefined;
   readonly resolve: (told: Told<S>) => void;
   readonly reject: (error: Error) => void;
+  /** The command id is most likely new, so it is looked up only when something speaks against it. */
+  readonly isNew?: boolean;
   attempts: number;
   pauses: number;
+  /** An attempt went wrong: nothing is guessed any more. */
+  doubted: boolean;
+}
+
+/** Whether the entry is decided on guesses. The commit proves them, but a refusal or a failure is no proof. */
+export function isGuess<S, C extends Message>(entry: Entry<S, C>): boolean {
+  return entry.isNew === true && !entry.doubted;
 }
 
 export type Outcome<S, C extends Message> =
@@ -66,8 +76,9 @@ export async function runBatch<S, C extends Message, E extends Message>(
   entries: readonly Entry<S, C>[],
 ): Promise<{ readonly outcomes: readonly Outcome<S, C>[]; readonly changes: readonly Change[] }> {
   const needs = entries.map((entry) => actor.needs?.(entry.command) ?? []);
-  const request = missing(cache, entries, needs);
-  const loaded = await store.load(request);
+  const request = missing(actor, cache, entries, needs);
+  const isKnown = request.ids.length + request.rows.length + request.commands.length === 0;
+  const loaded = isKnown ? nothing : await store.load(request);
   const drafts = new Map<string, Draft>();
   const handled = new Map(loaded.handled);
   entries.forEach((entry, i) => {
@@ -98,21 +109,26 @@ export async function runBatch<S, C extends Message, E extends Message>(
   return { outcomes, changes: [...drafts.values()].map(toChange) };
 }
 
-function missing<S, C extends Message>(
+const nothing: Loaded = { actors: new Map(), rows: new Map(), handled: new Map() };
+
+/** What the batch has to ask for. A new command of a kind that creates its actor is taken at its word. */
+function missing<S, C extends Message, E extends Message>(
+  actor: Actor<S, C, E>,
   cache: ActorCache,
   entries: readonly Entry<S, C>[],
   needs: readonly (readonly string[])[],
 ): LoadRequest {
   const ids = new Set<string>();
   const rows = new Map<string, { id: string; key: string }>();
-  entries.forEach(({ id }, i) => {
+  entries.forEach((entry, i) => {
+    const { id, command } = entry;
     const cached = cache.get(id);
-    if (cached === undefined) ids.add(id);
+    if (cached === undefined && !(isGuess(entry) && actor.creates?.includes(command.type) === true)) ids.add(id);
     for (const key of needs[i] ?? []) {
       if (cached?.rows.has(key) !== true) rows.set(handledKey(id, key), { id, key });
     }
   });
-  const commands = entries.map(({ id, commandId }) => ({ id, commandId }));
+  const commands = entries.filter((entry) => !isGuess(entry)).map(({ id, commandId }) => ({ id, commandId }));
   return { ids: [...ids], rows: [...rows.values()], commands };
 }
 

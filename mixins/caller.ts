@@ -1,8 +1,15 @@
 // Who calls, as the gateway tells every action in `ctx.meta`.
 
 export type Principal =
-  | { readonly kind: 'user'; readonly id: string; readonly role: 'customer' | 'staff' | 'admin' }
-  | { readonly kind: 'cart'; readonly token: string }
+  | {
+      readonly kind: 'user';
+      readonly id: string;
+      readonly role: 'customer' | 'staff' | 'admin';
+      /** The login that the access token belongs to. */
+      readonly sessionId?: string | undefined;
+    }
+  /** A guest with a cart; `cartId` is set once its token was verified. */
+  | { readonly kind: 'cart'; readonly token: string; readonly cartId?: string }
   /** The bearer of a guest order's access token. */
   | { readonly kind: 'order'; readonly orderId: string }
   | { readonly kind: 'guest' };

@@ -11,8 +11,9 @@ import type { Actor, Message, Refusal } from '../actors/actor.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { Problem } from '../brokers/problem.ts';
 import { createCache } from './actor-cache.ts';
-import { type Entry, type Outcome, runBatch } from './batch.ts';
+import { type Entry, isGuess, type Outcome, runBatch } from './batch.ts';
 import { createRelay, type Transport } from './relay.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ActorStore, type Change, type DueTimer, type Handled, StoreUnavailable } from './store.ts';
 
 /** Commands that may wait in front of one lane; one more is answered 503. */
@@ -23,6 +24,8 @@ export const BATCH_MAX = 256;
 export const ATTEMPTS_MAX = 10;
 /** How long a command may wait for an absent database before its caller is told, in milliseconds. */
 export const PATIENCE_MS = 5_000;
+/** Waiting commands for which no lane gathers any longer. */
+const GATHERED_ENOUGH = 128;
 /** First and longest pause between attempts at an absent database, in milliseconds. */
 const PAUSE_MS = { first: 20, longest: 500 };
 /** How often due timers are looked for, in milliseconds. */
@@ -45,6 +48,11 @@ export interface Told<S> {
 
 export interface TellOptions<S> {
   readonly commandId: string;
+  /**
+   * The command id is most likely new (random, or an outbox's): it is looked up only when something speaks against it,
+   * which saves a query. A repeat still takes no effect, but may be answered as a no-op instead of as `repeated`.
+   */
+  readonly isNew?: boolean;
   /** Hash of the request; a repeat can compare it. */
   readonly fingerprint?: string;
   /** Makes the answer (plain JSON) that the inbox keeps for repeats; called before the commit, unless refused. */
@@ -82,6 +90,8 @@ export interface HostOptions<S, C extends Message, E extends Message> {
   readonly alert: (what: string, particulars: object) => void;
   /** The actor uses timers: look for due ones. */
   readonly timers?: boolean;
+  /** How long a busy lane gathers commands that no caller waits for, in milliseconds; default 0. */
+  readonly gatherMs?: number;
   /** Milliseconds since 1970; the host's only clock. */
   readonly now?: () => number;
   /** Name of this lane among the holders of leases; stable for the life of the process. */
@@ -90,7 +100,7 @@ export interface HostOptions<S, C extends Message, E extends Message> {
 
 /** Makes the host of one kind of actor over its store. Nothing runs before `start`. */
 export function createHost<S, C extends Message, E extends Message>(options: HostOptions<S, C, E>): Host<S, C> {
-  const { actor, store, alert } = options;
+  const { actor, store, alert, gatherMs = 0 } = options;
   const now = options.now ?? Date.now;
   const holder = options.holder ?? `${actor.name}-${process.pid}-${process.hrtime.bigint().toString(36)}`;
   const cache = createCache();
@@ -112,7 +122,11 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   async function runLane(): Promise<void> {
     // One turn of the event loop, so that everything that arrived together shares the first batch.
     await new Promise(setImmediate);
-    while (queue.length > 0) await settle(queue.splice(0, BATCH_MAX));
+    while (queue.length > 0) {
+      await settle(queue.splice(0, BATCH_MAX));
+      // Work that nobody waits for gathers a little longer while the lane is busy: fewer, larger batches cost far less.
+      if (gatherMs > 0 && queue.length > 0 && queue.length < GATHERED_ENOUGH && !stopping) await pause(gatherMs);
+    }
     // In the same turn as the last look at the queue: a command that comes now starts the lane anew.
     running = undefined;
   }
@@ -128,7 +142,10 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     } catch (error) {
       // The outcome may be unknown: forget what was cached; the next load looks the command ids up again.
       for (const entry of entries) cache.drop(entry.id);
-      if (error instanceof StoreUnavailable) return await again(entries, error);
+      if (error instanceof StoreUnavailable) {
+        relay.doubt();
+        return await again(entries, error);
+      }
       return await settleOneByOne(entries, error as Error);
     }
     const lost = new Set(changes.filter((change) => !won.has(change.id)).map((change) => change.id));
@@ -144,7 +161,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     lost: ReadonlySet<string>,
   ): Committed<S>[] {
     const committed: Committed<S>[] = [];
-    // It had taken effect when its answer was lost: what it sends is in the outbox, but in no memory.
+    // It took effect after its connection was lost: what it sends is in the outbox, but in no memory.
     if (
       outcomes.some((outcome) => outcome.entry.pauses > 0 && 'told' in outcome && outcome.told.repeated !== undefined)
     )
@@ -159,7 +176,9 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     for (const outcome of outcomes) {
       const { entry } = outcome;
       // Also what failed, or repeated a command of this very batch, did so on a state that was not the stored one.
-      if (lost.has(entry.id)) losers.push(entry);
+      // A refusal of what was not looked up proves nothing: the command may have been handled before.
+      const isUnproven = isGuess(entry) && ('failed' in outcome || outcome.told.refused !== undefined);
+      if (lost.has(entry.id) || isUnproven) losers.push(entry);
       else if ('failed' in outcome) fail(entry, outcome.failed);
       else entry.resolve(outcome.told);
     }
@@ -178,6 +197,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   function requeue(entries: readonly Entry<S, C>[], giveUp: () => Problem): void {
     const back = entries.filter((entry) => {
       entry.attempts += 1;
+      entry.doubted = true;
       if (entry.attempts < ATTEMPTS_MAX) return true;
       entry.reject(giveUp());
       return false;
@@ -194,19 +214,23 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
       );
       return false;
     });
-    // Their commands may have taken effect all the same.
-    if (patient.length < entries.length) relay.doubt();
     queue.unshift(...patient);
-    const pause = Math.min(PAUSE_MS.first * 2 ** (patient[0]?.pauses ?? 0), PAUSE_MS.longest);
-    for (const entry of patient) entry.pauses += 1;
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    const pauseMs = Math.min(PAUSE_MS.first * 2 ** (patient[0]?.pauses ?? 0), PAUSE_MS.longest);
+    for (const entry of patient) {
+      entry.pauses += 1;
+      entry.doubted = true;
+    }
+    await pause(pauseMs);
   }
 
   /** One member spoils the batch: each is committed alone; the one that fails alone is answered and put aside. */
   async function settleOneByOne(entries: readonly Entry<S, C>[], error: Error): Promise<void> {
     const [only] = entries;
     if (entries.length === 1 && only !== undefined) return fail(only, error);
-    for (const entry of entries) await settle([entry]);
+    for (const entry of entries) {
+      entry.doubted = true;
+      await settle([entry]);
+    }
   }
 
   function fail(entry: Entry<S, C>, error: Error): void {
@@ -238,6 +262,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
         reject,
         attempts: 0,
         pauses: 0,
+        doubted: false,
       });
     });
   }
@@ -245,7 +270,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   async function deliver({ id, commandId, command, sentAt }: Delivery): Promise<DeliveryAnswer> {
     if (now() - sentAt > DELIVERY_AGE_MAX_MS) return { refused: 'too-old' };
     try {
-      const { refused } = await tell(id, command as C, { commandId });
+      const { refused } = await tell(id, command as C, { commandId, isNew: true });
       return refused === undefined ? { done: true } : { refused: refused.refused };
     } catch (error) {
       if (error instanceof Problem && error.retryable) return { retry: error.message };

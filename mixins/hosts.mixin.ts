@@ -33,6 +33,8 @@ export interface HostsOptions<S, C extends Message, E extends Message> {
   /** Tasks of `perform` reactions, bound to the service. */
   readonly perform?: (service: Service) => Readonly<Record<string, Perform>>;
   readonly timers?: boolean;
+  /** How long a busy lane gathers commands that no caller waits for, in milliseconds. */
+  readonly gatherMs?: number;
 }
 
 /** The mixin. `this.host` is there from `started()` of the service on. */
@@ -51,6 +53,7 @@ export function hosts<S, C extends Message, E extends Message>(options: HostsOpt
         transport: transportOf(this, log, tasks),
         alert,
         timers: options.timers === true,
+        gatherMs: options.gatherMs ?? 0,
       });
       await this.host.start();
     },

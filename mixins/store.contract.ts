@@ -180,7 +180,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
         const given = { lines: [1] };
         await won(change({ id: fresh(), state: given }));
         given.lines.push(2);
-        ((await store.load({ ids: [id], rows: [], commands: [] })).actors.get(id)?.state as typeof given).lines.push(3);
+        const loaded = await store.load({ ids: [id], rows: [], commands: [] });
+        (loaded.actors.get(id)?.state as typeof given | undefined)?.lines.push(3);
         expect((await state())?.state).toEqual({ lines: [1] });
       });
 

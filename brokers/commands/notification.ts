@@ -34,10 +34,4 @@ export const notificationCommands: Readonly<Record<NotificationCommand['type'], 
     additionalProperties: false,
     properties: { outcome: { enum: ['paid', 'failed'] }, reason: { type: 'string' }, eventId: { type: 'string' } },
   },
-  RecordSent: {
-    type: 'object',
-    required: ['messageId'],
-    additionalProperties: false,
-    properties: { messageId: { type: 'string' } },
-  },
 };

@@ -7,7 +7,7 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type DataDir, StartRefused, syncFolder, writeDurably } from './data-dir.ts';
 import { type Account, giveTo } from './postgres-account.ts';
@@ -45,6 +45,11 @@ export async function ensureCluster(cluster: Cluster, onCreate: () => void): Pro
   if (!existsSync(keyFile)) await renewPassword(cluster, keyFile);
 }
 
+/** Who may connect, and how: one role, by its password, through the local socket or from this machine. */
+const ACCESS = `local all ${NAME} scram-sha-256
+host all ${NAME} 127.0.0.1/32 scram-sha-256
+`;
+
 /** Built beside its place and renamed, so that a start cut short leaves only a draft, which the next one removes. */
 async function createCluster(cluster: Cluster): Promise<void> {
   const { folder, binaries, account } = cluster;
@@ -60,6 +65,8 @@ async function createCluster(cluster: Cluster): Promise<void> {
     `CREATE ROLE ${NAME} LOGIN CREATEDB PASSWORD '${passwordOf(cluster)}'`,
     `CREATE DATABASE ${NAME} OWNER ${NAME} STRATEGY file_copy`,
   );
+  // initdb makes the file, and with it its owner; the superuser, who has no password, is let in by neither way.
+  writeFileSync(join(draft, 'pg_hba.conf'), ACCESS);
   renameSync(draft, folder);
   syncFolder(dirname(folder));
 }

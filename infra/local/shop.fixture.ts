@@ -203,6 +203,21 @@ export async function startTestShop({ settings = {}, webhooks = 'all', catalogue
       return Object.entries(wanted).every(([name, pieces]) => stock[name] === pieces) ? stock : undefined;
     });
 
+  /** The provider's process, found among ours; undefined between two of them. */
+  function providerPid(): number | undefined {
+    return treeOf(process.pid).find((child) => {
+      const words = commandLine(child);
+      return words.some((word) => word.endsWith('provider.ts')) && words.some((word) => word.startsWith(shop.dataDir));
+    });
+  }
+
+  function signalProvider(signal: NodeJS.Signals): number {
+    const pid = providerPid();
+    if (pid === undefined) throw new Error('the payment provider does not run');
+    process.kill(pid, signal);
+    return pid;
+  }
+
   return {
     url: shop.url,
     dataDir: shop.dataDir,
@@ -223,14 +238,16 @@ export async function startTestShop({ settings = {}, webhooks = 'all', catalogue
     stockReaches,
     /** The provider's book, read beside it. */
     ledger: () => readLedger(join(shop.dataDir, 'provider', 'ledger.sqlite')),
-    /** The provider's process; undefined between two of them. */
-    providerPid: () =>
-      treeOf(process.pid).find((pid) => {
-        const words = commandLine(pid);
-        return (
-          words.some((word) => word.endsWith('provider.ts')) && words.some((word) => word.startsWith(shop.dataDir))
-        );
-      }),
+    /** kill -9; resolves once there is another one. */
+    async killProvider(): Promise<void> {
+      const killed = signalProvider('SIGKILL');
+      await until('there is another provider', () => ![undefined, killed].includes(providerPid()));
+    },
+    /** The provider stands still until the returned function is called. */
+    pauseProvider() {
+      signalProvider('SIGSTOP');
+      return () => void signalProvider('SIGCONT');
+    },
     async stop() {
       await shop.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -10,7 +10,7 @@ import { ServiceBroker } from 'moleculer';
 import { brokerOptions } from '../../moleculer.config.ts';
 import type { Settings } from '../../mixins/settings.ts';
 import { services } from '../../services/services.ts';
-import { loadCatalogue } from './catalogue/load.ts';
+import { leaveCatalogueOut, loadCatalogue } from './catalogue/load.ts';
 import { type DataDir, openDataDir, StartRefused } from './data-dir.ts';
 import { startDynamo } from './dynamodb.ts';
 import { embeddedPlatform, SECRET_BYTES } from './embedded-platform.ts';
@@ -107,6 +107,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
 
   progress('opening the shop');
   const staff = await ensureFirstStaff(broker, settings);
+  if (options.withoutCatalogue === true) await leaveCatalogueOut(broker);
   const products =
     options.withoutCatalogue === true
       ? 0
@@ -133,9 +134,12 @@ function startProvider(dataDir: DataDir, port: number, { webhooks = 'unanswered'
   const secretFile = keyFile(dataDir, 'provider-webhooks');
   return startChild({
     name: 'payment provider',
-    args: [
+    // After a crash it comes back where the shop looks for it.
+    args: (providerPort) => [
       '--disable-warning=ExperimentalWarning',
       new URL('provider/provider.ts', import.meta.url).pathname,
+      '--port',
+      String(providerPort),
       '--data',
       join(dataDir.path, 'provider'),
       '--api-key-file',

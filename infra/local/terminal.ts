@@ -14,7 +14,7 @@ export interface Terminal {
 
 /** A terminal on a stream; without a TTY (a file, CI) each step is one plain line. */
 export function createTerminal(out: WriteStream): Terminal {
-  const isTty =  out.isTTY;
+  const isTty = out.isTTY;
   let current = '';
 
   function line(text: string): void {

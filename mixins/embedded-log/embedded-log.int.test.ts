@@ -41,10 +41,15 @@ const deleted = (n: number, more: Partial<NewEvent> = {}): NewEvent => ({
 describe('the log in PostgreSQL', () => {
   it('numbers without a gap when many nodes append to the same partitions', async () => {
     const { database, storage } = await logSchema();
-    const nodes = await Promise.all(Array.from({ length: 4 }, async () => createStoredLog({ storage: await storage(), alert: () => {} })));
-    await Promise.all(nodes.map(async (node, n) => {
-      for (let i = 0; i < 50; i++) await node.append(Array.from({ length: 20 }, (_, k) => deleted(n * 10_000 + i * 100 + k)));
-    }));
+    const nodes = await Promise.all(
+      Array.from({ length: 4 }, async () => createStoredLog({ storage: await storage(), alert: () => {} })),
+    );
+    await Promise.all(
+      nodes.map(async (node, n) => {
+        for (let i = 0; i < 50; i++)
+          await node.append(Array.from({ length: 20 }, (_, k) => deleted(n * 10_000 + i * 100 + k)));
+      }),
+    );
     const rows = await database.orm.em.execute<{ n: string; first: string; last: string; head: string }[]>(
       `select count(*) n, min(r."offset") first, max(r."offset") last, e."offset" head from records r join ends e using (topic, partition)
        group by topic, partition, e."offset"`,
@@ -64,7 +69,8 @@ describe('the log in PostgreSQL', () => {
     const { storage } = await logSchema();
     const store = await storage();
     const place = { topic: 'product.deleted', partition: 2 } as const;
-    const position = async () => (await store.claim('g', ['product.deleted'], 'me', 1_000)).find(({ partition }) => partition === 2);
+    const position = async () =>
+      (await store.claim('g', ['product.deleted'], 'me', 1_000)).find(({ partition }) => partition === 2);
 
     await store.advance('g', [{ ...place, era: 0, offset: 7 }]);
     await store.advance('g', [{ ...place, era: 0, offset: 5 }]);
@@ -79,7 +85,8 @@ describe('the log in PostgreSQL', () => {
   it('gives a lease to one holder, until it is given back or has run out', async () => {
     const { storage } = await logSchema();
     const store = await storage();
-    const claim = async (holder: string, leaseMs = 60_000) => (await store.claim('g', ['product.deleted'], holder, leaseMs)).length > 0;
+    const claim = async (holder: string, leaseMs = 60_000) =>
+      (await store.claim('g', ['product.deleted'], holder, leaseMs)).length > 0;
     expect([await claim('a'), await claim('b'), await claim('a')]).toEqual([true, false, true]);
     await store.release('g', 'a');
     expect([await claim('b', 0), await claim('a'), await claim('b')]).toEqual([true, true, false]);
@@ -92,11 +99,13 @@ describe('the log in PostgreSQL', () => {
     await log.append(Array.from({ length: 12_000 }, (_, n) => deleted(n, { partition: 1 })));
     await database.orm.em.execute(`update records set at = at - 1000000 where "offset" < 11000`);
     await store.expire('product.deleted', 500_000);
-    expect((await store.read([{ topic: 'product.deleted', partition: 1, offset: 0 }], 2_000)).map(({ offset }) => offset)).toEqual(
-      Array.from({ length: 1_000 }, (_, n) => 11_000 + n),
-    );
+    expect(
+      (await store.read([{ topic: 'product.deleted', partition: 1, offset: 0 }], 2_000)).map(({ offset }) => offset),
+    ).toEqual(Array.from({ length: 1_000 }, (_, n) => 11_000 + n));
     const seen = await new Promise<number>((resolve, reject) => {
-      log.subscribe({ group: 'g', topics: ['product.deleted'], handle: async ([first]) => resolve(first?.offset ?? -1) }).catch(reject);
+      log
+        .subscribe({ group: 'g', topics: ['product.deleted'], handle: async ([first]) => resolve(first?.offset ?? -1) })
+        .catch(reject);
     });
     expect(seen).toBe(11_000);
     await log.close();
@@ -111,7 +120,8 @@ describe('the log in PostgreSQL', () => {
     );
     const outcomes = await Promise.allSettled([log.append([deleted(2)])]);
     // The lost connection may be noticed before the append or by it; nothing in between.
-    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 503 });
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 503 });
     await log.append([deleted(3)]);
     await log.close();
   });

@@ -1,6 +1,12 @@
 // The event log's storage in PostgreSQL. One connection appends, one reads, one keeps positions: none waits for another.
 
-import { type CheckedEvent, type LogStorage, LogUnavailable, type Place, type StoredRecord } from '../../brokers/log-storage.ts';
+import {
+  type CheckedEvent,
+  type LogStorage,
+  LogUnavailable,
+  type Place,
+  type StoredRecord,
+} from '../../brokers/log-storage.ts';
 import { partitionsOf, type TopicName } from '../../brokers/topics.ts';
 import { int4Array, int8Array, textArray } from '../postgres/arrays.ts';
 import type { Row } from '../postgres/connection.ts';
@@ -18,7 +24,11 @@ const DEAD_LETTERS_MAX = 1_000;
 
 /** The storage over an open database, whose `close` it takes over. */
 export async function postgresStorage(database: Database): Promise<LogStorage> {
-  const [appending, reading, keeping] = [oneByOne(database.lane()), oneByOne(database.lane()), oneByOne(database.lane())];
+  const [appending, reading, keeping] = [
+    oneByOne(database.lane()),
+    oneByOne(database.lane()),
+    oneByOne(database.lane()),
+  ];
 
   const all = partitionsOf();
   await keeping(statements.begin, places(all));
@@ -37,7 +47,9 @@ export async function postgresStorage(database: Database): Promise<LogStorage> {
         textArray(events.map(({ source }) => source)),
         textArray(events.map(({ value }) => value)),
       ]);
-      const stored = new Map(rows.map((row) => [Number(row[0]), { first: Number(row[1]), appendedAt: Number(row[2]) }]));
+      const stored = new Map(
+        rows.map((row) => [Number(row[0]), { first: Number(row[1]), appendedAt: Number(row[2]) }]),
+      );
       return events.map((event, i) => {
         const group = stored.get(numbers[i] as number);
         if (group === undefined) throw new Error(`the log has no partition ${event.partition} of ${event.topic}`);
@@ -46,7 +58,11 @@ export async function postgresStorage(database: Database): Promise<LogStorage> {
     },
 
     async read(from, limit) {
-      const rows = await reading(statements.read, [...places(from), int8Array(from.map(({ offset }) => offset)), limit]);
+      const rows = await reading(statements.read, [
+        ...places(from),
+        int8Array(from.map(({ offset }) => offset)),
+        limit,
+      ]);
       return rows.map(record).sort((a, b) => a.offset - b.offset);
     },
 

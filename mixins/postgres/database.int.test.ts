@@ -43,8 +43,8 @@ describe('a context', () => {
     const open = () => openDatabase({ url: testPostgresUrl(), schema, migrations: actorMigrations() });
     const nodes = await Promise.all([open(), open(), open(), open()]);
     const [node] = nodes;
-    expect(await node!.em().execute('select name from migrations')).toEqual([{ name: 'ActorTables' }]);
-    await node!.em().execute(`drop schema ${schema} cascade`);
+    expect(await node.em().execute('select name from migrations')).toEqual([{ name: 'ActorTables' }]);
+    await node.em().execute(`drop schema ${schema} cascade`);
     await Promise.all(nodes.map((each) => each.close()));
   });
 
@@ -264,4 +264,4 @@ it('gives up a connection that is frozen, and opens another one when the way is 
   await context.close();
   for (const socket of sockets) socket.destroy();
   way.close();
-});
+}, 30_000);

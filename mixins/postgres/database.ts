@@ -26,8 +26,7 @@ export interface DatabaseOptions {
   readonly url: string;
   /** The schema of the context; made where it is missing. */
   readonly schema: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- entities of any shape
-  readonly entities?: readonly EntityName<any>[];
+  readonly entities?: readonly EntityName[];
   readonly migrations?: Migrations;
   /** Most connections of the pool, those of lanes not counted. */
   readonly poolMax?: number;
@@ -46,7 +45,8 @@ export interface Database {
   readonly kysely: Kysely<any>;
   /** A fresh unit of work. */
   em(): EntityManager;
-  lane(): Lane;
+  /** A connection of its own; see `openLane` for what `deferred` gives up. */
+  lane(options?: { readonly deferred?: boolean }): Lane;
   /** Ends all connections, those of lanes included. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -75,8 +75,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       orm,
       kysely: orm.em.getKysely(),
       em: () => orm.em.fork(),
-      lane() {
-        const lane = openLane(pool);
+      lane(laneOptions) {
+        const lane = openLane(pool, laneOptions);
         lanes.push(lane);
         return lane;
       },

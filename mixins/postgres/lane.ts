@@ -30,8 +30,12 @@ export interface Lane {
   close(): void;
 }
 
-/** A lane that connects when it is first used. */
-export function openLane(pool: Pool): Lane {
+/**
+ * A lane that connects when it is first used. What a `deferred` one commits may be missing after a crash of the server
+ * (a fraction of a second's worth): only for what a repeat makes good, such as acknowledgements and leases.
+ */
+export function openLane(pool: Pool, { deferred = false }: { readonly deferred?: boolean } = {}): Lane {
+  const session = deferred ? [...LANE_SESSION, 'set synchronous_commit = off'] : LANE_SESSION;
   let current: Promise<Client> | undefined;
   let closed = false;
 
@@ -42,7 +46,7 @@ export function openLane(pool: Pool): Lane {
   }
 
   function connect(): Promise<Client> {
-    const connection = connectLane(pool);
+    const connection = connectLane(pool, session);
     connection.then(
       (client) => client.on('error', () => giveUp(connection)),
       () => giveUp(connection),
@@ -50,17 +54,25 @@ export function openLane(pool: Pool): Lane {
     return connection;
   }
 
+  async function runNow({ name, text }: Prepared, parameters: readonly Parameter[]): Promise<readonly Row[]> {
+    if (closed) throw storeError(new Error('this connection was closed'));
+    const connection = (current ??= connect());
+    try {
+      const client = await connection;
+      return (await client.query({ name, text, values: parameters, rowMode: 'array', types: AS_TEXT })).rows;
+    } catch (error) {
+      if (isConnectionLost(error)) giveUp(connection);
+      throw storeError(error);
+    }
+  }
+
+  // A connection answers one question after another; the driver wants its users to queue.
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    async run({ name, text }, parameters) {
-      if (closed) throw storeError(new Error('this connection was closed'));
-      const connection = (current ??= connect());
-      try {
-        const client = await connection;
-        return (await client.query({ name, text, values: parameters, rowMode: 'array', types: AS_TEXT })).rows;
-      } catch (error) {
-        if (isConnectionLost(error)) giveUp(connection);
-        throw storeError(error);
-      }
+    run(statement, parameters) {
+      const answer = last.then(() => runNow(statement, parameters));
+      last = answer.catch(() => undefined);
+      return answer;
     },
     close() {
       closed = true;
@@ -69,10 +81,10 @@ export function openLane(pool: Pool): Lane {
   };
 }
 
-async function connectLane(pool: Pool): Promise<Client> {
+async function connectLane(pool: Pool, session: readonly string[]): Promise<Client> {
   const client = await pool.connect();
   try {
-    await client.query(LANE_SESSION.join('; '));
+    await client.query(session.join('; '));
     return client;
   } catch (error) {
     client.release(true);

@@ -52,7 +52,7 @@ export async function migrate({ url, schema, migrations, pool }: MigrateOptions)
 
 async function isCurrent(pool: Pool, schema: string, migrations: Migrations): Promise<boolean> {
   const [table] = (await pool.query('select to_regclass($1) as name', [`${schema}.${TABLE}`])).rows;
-  if (table?.['name'] == null) return false;
+  if (!table?.['name']) return false;
   const done = new Set((await pool.query(`select name from ${schema}.${TABLE}`)).rows.map((row) => row['name']));
   return migrations.every(({ name }) => done.has(name));
 }

@@ -22,18 +22,33 @@ export async function read<T>(query: Promise<T>): Promise<T> {
 }
 
 interface Tables {
-  readonly actors: { readonly id: string; readonly state: string };
+  readonly actors: { readonly id: string; readonly version: string; readonly state: string };
 }
 
-/** Reads committed states by actor id; all who ask at a time share a query. Actors without a state are absent. */
-export function stateReader<S>(database: Pick<Database, 'kysely'>): Ask<string, S> {
+/** An actor as it is stored. */
+export interface Stored<S> {
+  readonly version: number;
+  readonly state: S;
+}
+
+/** Reads committed actors by id; all who ask at a time share a query. Actors without a state are absent. */
+export function actorReader<S>(database: Pick<Database, 'kysely'>): Ask<string, Stored<S>> {
   const kysely = database.kysely as Kysely<Tables>;
   return coalesce(async (ids) => {
     const query = kysely
       .selectFrom('actors')
-      .select(['id', 'state'])
+      .select(['id', 'version', 'state'])
       .where('id', 'in', ids)
       .where('state', 'is not', null);
-    return new Map((await read(query.execute())).map(({ id, state }) => [id, JSON.parse(state) as S]));
+    const rows = await read(query.execute());
+    return new Map(
+      rows.map(({ id, version, state }) => [id, { version: Number(version), state: JSON.parse(state) as S }]),
+    );
   });
+}
+
+/** The same for those who need no version. */
+export function stateReader<S>(database: Pick<Database, 'kysely'>): Ask<string, S> {
+  const ask = actorReader<S>(database);
+  return async (ids) => new Map([...(await ask(ids))].map(([id, { state }]) => [id, state]));
 }

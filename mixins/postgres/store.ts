@@ -36,7 +36,7 @@ export function postgresStore({
   rowsActor = false,
 }: PostgresStoreOptions): ActorStore {
   const hot = database.lane();
-  const side = database.lane();
+  const side = database.lane({ deferred: true });
   const sections = { readColumns, hasRows: rowsActor };
   const commit = statements.commitStatement({ ...sections, hasTimers: false });
   const commitWithTimers = statements.commitStatement({ ...sections, hasTimers: true });
@@ -140,9 +140,9 @@ export function postgresStore({
     async acknowledge(rows) {
       const found = rows.flatMap((row) => places.get(row) ?? []);
       if (found.length > 0) {
-        const times = found.map(({ storedAt }) => storedAt);
         const seqs = int8Array(found.map(({ seq }) => Number(seq)));
-        await side.run(statements.acknowledge, [seqs, Math.min(...times), Math.max(...times)]);
+        const times = found.map(({ storedAt }) => storedAt).sort((a, b) => a - b);
+        await side.run(statements.acknowledge, [seqs, times.at(0) ?? 0, times.at(-1) ?? 0]);
       }
       const others = rows.filter((row) => !places.has(row)).map(({ messageId }) => messageId);
       if (others.length > 0) await side.run(statements.acknowledgeById, [textArray(others)]);
@@ -159,7 +159,7 @@ export function postgresStore({
     },
 
     async park({ id, commandId, command, reason }) {
-      await side.run(statements.park, [id, commandId, JSON.stringify(command), reason]);
+      await hot.run(statements.park, [id, commandId, JSON.stringify(command), reason.replaceAll('\0', '\\u0000')]);
     },
   };
 }

@@ -16,7 +16,7 @@ export interface TestDatabase extends Database {
 export function testPostgresUrl(): string {
   const url = process.env['TEST_POSTGRES_URL'];
   if (url === undefined)
-    throw new Error('There is no PostgreSQL: this test is one of the level "int", run it with npm run test:int');
+    throw new Error('TEST_POSTGRES_URL is not set: infra/local/jest-postgres.ts, a globalSetup of Jest, does it');
   return url;
 }
 

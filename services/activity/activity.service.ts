@@ -50,8 +50,12 @@ export const activityService = (platform: Platform): SchemaOf<Activity> => ({
       }, ms).unref();
     const { activityHeartbeatMs } = platform.settings;
     // Several nodes may say what time it is: the latest one counts.
-    const heartbeats = activityHeartbeatMs === 0 ? [] : [every(activityHeartbeatMs, () => heartbeat(this.log), 'heartbeat failed')];
-    this.timers = [every(FORGET_MS, () => this.requests.forget(Date.now()), 'requests were not forgotten'), ...heartbeats];
+    const heartbeats =
+      activityHeartbeatMs === 0 ? [] : [every(activityHeartbeatMs, () => heartbeat(this.log), 'heartbeat failed')];
+    this.timers = [
+      every(FORGET_MS, () => this.requests.forget(Date.now()), 'requests were not forgotten'),
+      ...heartbeats,
+    ];
   },
   async stopped(this: Partial<Activity>) {
     for (const timer of this.timers ?? []) clearInterval(timer);
@@ -62,7 +66,9 @@ export const activityService = (platform: Platform): SchemaOf<Activity> => ({
     append: {
       async handler(this: Activity, ctx: Context<{ events: readonly unknown[] }, Caller>): Promise<Report> {
         const { events } = ctx.params;
-        const report = ctx.meta.keyed ? await appendOnce(this, events, ctx.meta) : await append(this, events, ctx.meta, Date.now());
+        const report = ctx.meta.keyed
+          ? await appendOnce(this, events, ctx.meta)
+          : await append(this, events, ctx.meta, Date.now());
         ctx.meta.$statusCode = 202;
         return report;
       },
@@ -72,7 +78,7 @@ export const activityService = (platform: Platform): SchemaOf<Activity> => ({
     answered: {
       async handler(this: Activity, ctx: Context<{ commandId: string }>) {
         const kept = await this.requests.find(ctx.params.commandId);
-        if (kept?.answer == null) return null;
+        if (typeof kept?.answer !== 'string') return null;
         return { fingerprint: kept.fingerprint, status: 202, body: JSON.parse(kept.answer) as object };
       },
     },
@@ -103,7 +109,12 @@ export const activityService = (platform: Platform): SchemaOf<Activity> => ({
 });
 
 /** Puts what is sound into the log. @throws Problem `invalid-request` if nothing is. */
-async function append({ log }: Activity, events: readonly unknown[], { commandId }: Caller, now: number): Promise<Report> {
+async function append(
+  { log }: Activity,
+  events: readonly unknown[],
+  { commandId }: Caller,
+  now: number,
+): Promise<Report> {
   const { taken, rejected } = siftEvents(events, commandId, now);
   if (taken.length === 0) throw noneTaken(rejected);
   await log.append(
@@ -128,9 +139,12 @@ async function appendOnce(activity: Activity, events: readonly unknown[], meta: 
   if (taken.length === 0) throw noneTaken(rejected);
   const kept = await activity.requests.begin(commandId, fingerprint, now);
   if (kept.fingerprint !== fingerprint) {
-    throw new Problem('idempotency-key-reused', 'this Idempotency-Key was used for another request: send the same body, or another key');
+    throw new Problem(
+      'idempotency-key-reused',
+      'this Idempotency-Key was used for another request: send the same body, or another key',
+    );
   }
-  if (kept.answer != null) return JSON.parse(kept.answer) as Report;
+  if (typeof kept.answer === 'string') return JSON.parse(kept.answer) as Report;
   const report = await append(activity, events, meta, kept.begunAt.getTime());
   await activity.requests.finish(commandId, report);
   return report;
@@ -138,7 +152,11 @@ async function appendOnce(activity: Activity, events: readonly unknown[], meta: 
 
 function noneTaken(rejected: readonly Rejected[]): Problem {
   const errors = rejected.map(({ index, field, code, detail }): ProblemDetail => {
-    return { pointer: field === undefined ? `/${index}` : `/${index}/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`, code, detail };
+    return {
+      pointer: field === undefined ? `/${index}` : `/${index}/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      code,
+      detail,
+    };
   });
   return new Problem('invalid-request', `no event could be taken: ${rejected[0]?.detail ?? 'there is none'}`, errors);
 }
@@ -150,7 +168,11 @@ async function heartbeat(log: EventLog): Promise<void> {
 
 async function watermark(broker: ServiceBroker): Promise<string | null> {
   try {
-    const answer = await broker.call<{ watermark: string | null }, object>('analytics.watermark', {}, { timeout: WATERMARK_WITHIN_MS });
+    const answer = await broker.call<{ watermark: string | null }, object>(
+      'analytics.watermark',
+      {},
+      { timeout: WATERMARK_WITHIN_MS },
+    );
     return answer.watermark;
   } catch {
     // Analytics is another service's affair: without it events are taken all the same.

@@ -19,7 +19,9 @@ describe('an event is taken', () => {
 
   it('under its own id, or under one that a repeat of the request gives it again', () => {
     const ids = (command: string) =>
-      siftEvents([view, 'no event', view, { ...view, event_id: 'mine' }], command, NOW).taken.map(({ event_id }) => event_id);
+      siftEvents([view, 'no event', view, { ...view, event_id: 'mine' }], command, NOW).taken.map(
+        ({ event_id }) => event_id,
+      );
     expect(ids('a')).toEqual(ids('a'));
     expect(new Set([...ids('a'), ...ids('b')]).size).toBe(5);
     expect(ids('a')[2]).toBe('mine');
@@ -68,7 +70,9 @@ describe('an event is rejected', () => {
   ])('%j: %s', (event, code, field) => {
     const { taken, rejected } = sift(view, event);
     expect(taken).toHaveLength(1);
-    expect(rejected).toEqual([{ index: 1, code, detail: expect.any(String), ...(field === undefined ? {} : { field }) }]);
+    expect(rejected).toEqual([
+      { index: 1, code, detail: expect.any(String), ...(field === undefined ? {} : { field }) },
+    ]);
   });
 });
 

@@ -83,7 +83,7 @@ function textFault(field: string, value: unknown): Fault | undefined {
   if (typeof value !== 'string') return wrong(field, 'wrong-type', 'must be a string');
   if (value === '') return wrong(field, 'wrong-length', 'must not be empty');
   // Characters, not UTF-16 units: an emoji is one.
-  if (value.length > TEXT_MAX && [...value].length > TEXT_MAX) {
+  if (value.length > TEXT_MAX && Array.from(value).length > TEXT_MAX) {
     return wrong(field, 'wrong-length', `must have at most ${TEXT_MAX} characters`);
   }
   return unfitFault(field, value);

@@ -85,7 +85,10 @@ export const analyticsService = (platform: Platform): SchemaOf<Analytics> => ({
 
 async function readWatermark(database: Database): Promise<string | null> {
   const rows = await read(database.em().find(ProgressRow, {}));
-  const watermark = rows.length === 0 ? undefined : watermarkOf(rows.map(({ next, watermark: time }) => ({ next, time: time ?? undefined })));
+  const watermark =
+    rows.length === 0
+      ? undefined
+      : watermarkOf(rows.map(({ next, watermark: time }) => ({ next, time: time ?? undefined })));
   return watermark === undefined ? null : new Date(watermark).toISOString();
 }
 

@@ -30,7 +30,10 @@ const heartbeat = (seconds: number) => ({ type: 'heartbeat', at: new Date(at(sec
 describe('a window', () => {
   it('begins with its first millisecond and ends before the first one of the next', () => {
     const seconds = [0, 59.999, 60, 119.999, 120];
-    const { placed } = sortRecords(fresh, seconds.map((second, i) => record(0, i, event(second))));
+    const { placed } = sortRecords(
+      fresh,
+      seconds.map((second, i) => record(0, i, event(second))),
+    );
     expect(placed.map(({ windowStart }) => (windowStart - DAY) / WINDOW_MS)).toEqual([0, 0, 1, 1, 2]);
   });
 
@@ -75,7 +78,11 @@ describe('an event', () => {
   });
 
   it('is judged at its turn: a mark before it in the same batch counts', () => {
-    const { late, placed } = sortRecords(reached(0, 500), [record(0, 0, event(1)), record(0, 1, flush(60)), record(0, 2, event(2))]);
+    const { late, placed } = sortRecords(reached(0, 500), [
+      record(0, 0, event(1)),
+      record(0, 1, flush(60)),
+      record(0, 2, event(2)),
+    ]);
     expect([late, placed.length]).toEqual([1, 1]);
   });
 
@@ -86,7 +93,11 @@ describe('an event', () => {
 
   it('that was taken before is left out', () => {
     const before = [{ next: 2, time: at(0) }, ...reached(0)];
-    const { progress, accepted } = sortRecords(before, [record(0, 1, event(1)), record(0, 2, event(2)), record(0, 2, event(2))]);
+    const { progress, accepted } = sortRecords(before, [
+      record(0, 1, event(1)),
+      record(0, 2, event(2)),
+      record(0, 2, event(2)),
+    ]);
     expect([progress[0]?.next, accepted]).toEqual([3, 1]);
   });
 

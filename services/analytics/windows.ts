@@ -78,7 +78,10 @@ export async function openWindows(lane: Lane, partitions: number): Promise<Windo
 
   async function read(): Promise<Progress[]> {
     const rows = await lane.run(statements.readProgress, []);
-    return rows.map(([offset, time]) => ({ next: Number(offset), time: time == null ? undefined : Number(time) }));
+    return rows.map(([offset, time]) => ({
+      next: Number(offset),
+      time: typeof time === 'string' ? Number(time) : undefined,
+    }));
   }
 
   async function store(before: readonly Progress[], sorted: Sorted): Promise<boolean> {

@@ -94,7 +94,7 @@ describe('guessing', () => {
     const strict = await startStubShop(everyService(), { rateLimits: 'on' });
     const guess = () => strict.call('/api/v1/auth/login', { body: { email: 'ada@example.com', password: 'guess' } });
     const answers = await Promise.all(Array.from({ length: 21 }, guess));
-    expect(answers.map(({ status }) => status).sort()).toEqual([...Array.from({ length: 20 }, () => 200), 429]);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(1);
     const refused = await guess();
     expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
       429,

@@ -13,7 +13,7 @@ export const orderRoutes = [
     body: newOrder,
     statuses: [201, 202],
     answer: 'PlacedOrder',
-    refusals: [401, 409],
+    refusals: [401, 404, 409],
     idempotent: true,
     lookup,
   }),

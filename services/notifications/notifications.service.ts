@@ -18,6 +18,9 @@ import type { Database } from '../../mixins/postgres/database.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
 import { openNotificationStore } from './notifications.store.ts';
 
+/** Nobody waits for a mail in the same second: larger batches leave more of the machine to orders. */
+const GATHER_MS = 25;
+
 interface Notifications extends Hosting<Notification, NotificationCommand> {
   database: Database;
   subscription: Subscription;
@@ -33,17 +36,9 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
       store: (service) => openNotificationStore(service as unknown as Notifications, platform),
       log: () => platform.log(),
       alert: platform.alert,
-      perform: (service) => ({
-        async mail(mail: Mail, orderId: string, messageId: string) {
-          await platform.mailer().send(mail);
-          const { host } = service as unknown as Notifications;
-          await host.tell(
-            orderId,
-            { type: 'RecordSent', data: { messageId: mail.messageId } },
-            { commandId: `${messageId}/sent` },
-          );
-        },
-      }),
+      gatherMs: GATHER_MS,
+      // Delivered is delivered: the outbox marks it, and nobody needs to be told.
+      perform: () => ({ mail: (mail: Mail) => platform.mailer().send(mail) }),
     }),
   ],
 

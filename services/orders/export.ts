@@ -34,23 +34,21 @@ export async function* exportOrders(database: Database, format: 'csv' | 'jsonl')
   if (format === 'csv') yield csvLine(COLUMNS);
   for (let after: OrderRow | undefined; ; ) {
     const rows: OrderRow[] = await read(
-      database
-        .em()
-        .find(
-          OrderRow,
-          {
-            createdAt: { $ne: null },
-            ...(after === undefined
-              ? {}
-              : {
-                  $and: [
-                    { createdAt: { $gte: after.createdAt } },
-                    { $or: [{ createdAt: { $gt: after.createdAt } }, { id: { $gt: after.id } }] },
-                  ],
-                }),
-          },
-          { orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], limit: PAGE, disableIdentityMap: true },
-        ),
+      database.em().find(
+        OrderRow,
+        {
+          createdAt: { $ne: null },
+          ...(after === undefined
+            ? {}
+            : {
+                $and: [
+                  { createdAt: { $gte: after.createdAt } },
+                  { $or: [{ createdAt: { $gt: after.createdAt } }, { id: { $gt: after.id } }] },
+                ],
+              }),
+        },
+        { orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], limit: PAGE, disableIdentityMap: true },
+      ),
     );
     after = rows.at(-1);
     if (after === undefined) return;

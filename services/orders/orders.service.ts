@@ -25,7 +25,7 @@ import { asAnswered, viewOrder, viewTimeline } from './order.view.ts';
 import { insufficientStock, type PlaceParams, preparePlace } from './placing.ts';
 import { openOrderStore } from './orders.store.ts';
 import { streamOrder } from './stream.ts';
-import { createWaiting, readOrder, type Versioned, type Waiting } from './waiting.ts';
+import { createReader, createWaiting, type ReadOrder, type Versioned, type Waiting } from './waiting.ts';
 
 /** How long `POST /orders` waits for stock before it answers 202, in milliseconds. */
 const ANSWER_WITHIN_MS = 2_000;
@@ -34,6 +34,7 @@ const CONFIRM_WITHIN_MS = 2_000;
 
 interface Orders extends Hosting<Order, OrderCommand> {
   database: Database;
+  readOrder: ReadOrder;
   waiting: Waiting;
   tokens: Tokens;
   cursors: Cursors;
@@ -59,7 +60,8 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
   async started(this: Orders) {
     this.tokens = createTokens(platform);
     this.cursors = createCursors(platform.secret('cursors'));
-    this.waiting = createWaiting(this.host, this.store);
+    this.readOrder = createReader(this.database);
+    this.waiting = createWaiting(this.host, this.readOrder);
     this.subscription = await consume(await platform.log(), this.host, {
       group: 'orders',
       topics: ['payment.succeeded', 'payment.failed'],
@@ -82,7 +84,9 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
           platform.secret('payment-tokens'),
           platform.settings.paymentDeadlineMs,
         );
-        const told = orThrow(await this.host.tell(id, { type: 'Place', data }, { commandId, fingerprint }));
+        const told = orThrow(
+          await this.host.tell(id, { type: 'Place', data }, { commandId, fingerprint, isNew: !ctx.meta.keyed }),
+        );
         if (told.repeated?.fingerprint !== undefined && told.repeated.fingerprint !== fingerprint) throw reused();
         const answer = await answerOf(this, id, { order: told.state, version: told.version });
         return show(ctx.meta, answer);
@@ -125,7 +129,7 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
     stream: {
       async handler(this: Orders, ctx: Context<{ id: string; lastEventId?: string }, Caller>) {
         const now = await own(this, ctx);
-        return streamOrder(this.waiting, this.store, ctx.params.id, now, Number(ctx.params.lastEventId ?? 0));
+        return streamOrder(this.waiting, this.readOrder, ctx.params.id, now, Number(ctx.params.lastEventId ?? 0));
       },
     },
     export: {
@@ -177,7 +181,7 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
 
 /** The order, if the caller may see it. */
 async function own(orders: Orders, ctx: Context<{ id: string }, Caller>): Promise<Versioned> {
-  const found = await readOrder(orders.store, ctx.params.id);
+  const found = await orders.readOrder(ctx.params.id);
   if (found === undefined) throw unknownOrder(ctx.meta, ctx.params.id);
   mayRead(ctx.meta, ctx.params.id, found.order);
   return found;
@@ -189,7 +193,7 @@ async function change(orders: Orders, ctx: Context<{ id: string }, Caller>, comm
     params: { id },
     meta: { commandId, fingerprint, keyed, ifMatch },
   } = ctx;
-  const found = await readOrder(orders.store, id);
+  const found = await orders.readOrder(id);
   if (found === undefined) throw unknownOrder(ctx.meta, id);
   if (ifMatch !== undefined && ifMatch !== String(found.version))
     throw new Problem('precondition-failed', `the order is at version ${found.version}, not ${ifMatch}`);

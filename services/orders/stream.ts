@@ -1,9 +1,8 @@
 // The live stream of one order: every version that is committed, newest state first seen, until the reader leaves.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ActorStore } from '../../mixins/store.ts';
 import { viewOrder } from './order.view.ts';
-import { readOrder, type Versioned, type Waiting } from './waiting.ts';
+import type { ReadOrder, Versioned, Waiting } from './waiting.ts';
 
 /** How often the store is read for news of other nodes, in milliseconds. */
 const REREAD_MS = 1_000;
@@ -18,7 +17,7 @@ export interface StreamEvent {
 /** Yields the order now (unless `seen` is its version already) and whenever it changes. */
 export async function* streamOrder(
   waiting: Waiting,
-  store: ActorStore,
+  readOrder: ReadOrder,
   id: string,
   now: Versioned,
   seen: number,
@@ -41,7 +40,7 @@ export async function* streamOrder(
         wake = resolve;
       });
       const woken = await Promise.race([changed.then(() => true), pause(REREAD_MS, false, { ref: false })]);
-      const stored = woken ? undefined : await readOrder(store, id).catch(() => undefined);
+      const stored = woken ? undefined : await readOrder(id).catch(() => undefined);
       if (stored !== undefined && stored.version > latest.version) latest = stored;
     }
   } finally {

@@ -1,9 +1,10 @@
 // Waits until an order has reached a point, without asking the database all the time: the commits of this node wake the
 // waiters, and because the news may arrive at another node, the store is read again every now and then.
 
-import type { Order,OrderCommand } from '../../actors/order.ts';
+import type { Order, OrderCommand } from '../../actors/order.ts';
 import type { Host } from '../../mixins/host.ts';
-import type { ActorStore } from '../../mixins/store.ts';
+import type { Database } from '../../mixins/postgres/database.ts';
+import { actorReader } from '../../mixins/postgres/reads.ts';
 
 /** How often the store is read while waiting, in milliseconds. */
 const REREAD_MS = 250;
@@ -30,15 +31,19 @@ export interface Waiting {
 }
 
 /** Reads an order from the primary; undefined: there is none. */
-export async function readOrder(store: ActorStore, id: string): Promise<Versioned | undefined> {
-  const found = (await store.load({ ids: [id], rows: [], commands: [] })).actors.get(id);
-  return found === undefined || found.version === 0
-    ? undefined
-    : { order: found.state as Order, version: found.version };
+export type ReadOrder = (id: string) => Promise<Versioned | undefined>;
+
+/** A reader of committed orders; all who ask at a time share a query. */
+export function createReader(database: Pick<Database, 'kysely'>): ReadOrder {
+  const ask = actorReader<Order>(database);
+  return async (id) => {
+    const found = (await ask([id])).get(id);
+    return found === undefined ? undefined : { order: found.state, version: found.version };
+  };
 }
 
 /** The waiters of one orders service. */
-export function createWaiting(host: Host<Order, OrderCommand>, store: ActorStore): Waiting {
+export function createWaiting(host: Host<Order, OrderCommand>, readOrder: ReadOrder): Waiting {
   const watchers = new Map<string, Set<(now: Versioned) => void>>();
   host.onCommitted((committed) => {
     for (const { id, state, version } of committed) {
@@ -75,7 +80,7 @@ export function createWaiting(host: Host<Order, OrderCommand>, store: ActorStore
       const unwatch = watch(id, check);
       const reread = setInterval(() => {
         // An absent database is no reason to stop waiting: the time-out decides.
-        readOrder(store, id).then(
+        readOrder(id).then(
           (now) => now !== undefined && check(now),
           () => undefined,
         );
