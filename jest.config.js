@@ -15,13 +15,19 @@ const level = (displayName, testRegex) => ({
   coveragePathIgnorePatterns: ['/node_modules/', '\\.(test|contract|simulation)\\.ts$'],
 });
 
+/** One PostgreSQL for a whole run; each test file has schemas of its own in it. */
+const server = {
+  globalSetup: '<rootDir>/infra/local/jest-postgres.ts',
+  globalTeardown: '<rootDir>/infra/local/jest-postgres-stop.ts',
+};
+
 /** @type {import('jest').Config} */
 export default {
   projects: [
     level('unit', '^(?!.*\\.(sim|int|chaos)\\.test\\.ts$).*\\.test\\.ts$'),
     level('sim', '\\.sim\\.test\\.ts$'),
-    level('int', '\\.int\\.test\\.ts$'),
-    level('chaos', '\\.chaos\\.test\\.ts$'),
+    { ...level('int', '\\.int\\.test\\.ts$'), ...server },
+    { ...level('chaos', '\\.chaos\\.test\\.ts$'), ...server },
   ],
   // Istanbul's counters, not V8's: V8 sees no branch where an `if` without `else` never fails.
   coverageProvider: 'babel',

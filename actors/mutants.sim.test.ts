@@ -1,10 +1,9 @@
 // Goal: show that the simulation can fail. Each known way to lose money or stock is put back, one at a time, and must be
 // found; the unchanged copy passes on the same seeds.
-// Method: copy the rules and the simulation to a folder of their own, replace one piece of text that occurs exactly once,
-// import the copy, and run seeds until one fails. Bugs that another actor makes up for have a property of their own.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+// Method: replace one piece of text in a copy of the rules and the simulation, import it, and run seeds until one fails.
+// Bugs that another actor makes up for have a property of their own.
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { changedCopies } from '../infra/toolchain/changed-copies.ts';
 import { type Actor, isRefusal, type Message } from './actor.ts';
 import type * as checkout from './checkout.simulation.ts';
 import type * as orders from './order.ts';
@@ -16,9 +15,6 @@ const SEED = 1;
 const RUNS_MAX = 2_000;
 /** The unchanged copy passes at least so many, and all that any mutant needed. */
 const RUNS_MIN = 500;
-
-const actors = fileURLToPath(new URL('.', import.meta.url));
-const cache = fileURLToPath(new URL('../.cache/mutants/', import.meta.url));
 
 interface Mutant {
   /** The bug, as one would tell it; the number is that of the list of bugs seen in other systems. */
@@ -230,38 +226,24 @@ const mutants: readonly Mutant[] = [
   },
 ];
 
-let folder: string;
+const copies = changedCopies();
 const found: string[] = [];
 let furthest = SEED + RUNS_MIN;
 
-beforeAll(() => {
-  mkdirSync(cache, { recursive: true });
-  folder = mkdtempSync(cache);
-});
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
+  copies.remove();
   process.stdout.write(`${found.join('\n')}\n`);
 });
 
 /** The rules and the simulation from a copy of their files, one of them changed. */
 async function copyOf(mutant?: Mutant): Promise<Copy> {
-  const copy = mkdtempSync(`${folder}/`);
-  for (const name of readdirSync(actors)) {
-    if (name.endsWith('.ts') && !name.endsWith('.test.ts')) cpSync(actors + name, `${copy}/${name}`);
-  }
-  if (mutant !== undefined) {
-    const text = readFileSync(`${copy}/${mutant.file}`, 'utf8');
-    expect(text.split(mutant.from)).toHaveLength(2);
-    writeFileSync(
-      `${copy}/${mutant.file}`,
-      text.replace(mutant.from, () => mutant.to),
-    );
-  }
-  const load = async <T>(file: string) => (await import(pathToFileURL(`${copy}/${file}`).href)) as T;
-  const { simulate } = await load<typeof checkout>('checkout.simulation.ts');
-  const { orderActor: order } = await load<typeof orders>('order.ts');
-  const { stockActor: stock } = await load<typeof stocks>('stock.ts');
-  const { paymentActor: payment } = await load<typeof payments>('payment.ts');
+  const files = ['actors/checkout.simulation.ts', 'actors/order.ts', 'actors/stock.ts', 'actors/payment.ts'] as const;
+  const changes = mutant === undefined ? [] : [{ ...mutant, file: `actors/${mutant.file}` }];
+  const copy = copies.copy(files, changes);
+  const { simulate } = await copy.load<typeof checkout>(files[0]);
+  const { orderActor: order } = await copy.load<typeof orders>(files[1]);
+  const { stockActor: stock } = await copy.load<typeof stocks>(files[2]);
+  const { paymentActor: payment } = await copy.load<typeof payments>(files[3]);
   return { simulate, order, stock, payment };
 }
 

@@ -132,7 +132,7 @@ export function createGroup(options: GroupOptions): Group {
     for (const record of records) {
       const lane = mine.has(record.topic) ? lanes.get(nameOf(record)) : undefined;
       if (lane === undefined) continue;
-      // What does not join on, or does not fit, is read when its turn comes. While a lane is read, nothing joins on.
+      // What does not join on, or does not fit, is read when its turn comes.
       if (record.offset === lane.next && lane.buffer.length < 2 * batchMax) {
         lane.buffer.push(record);
         lane.next += 1;
@@ -188,7 +188,8 @@ export function createGroup(options: GroupOptions): Group {
     const found = Map.groupBy(records, nameOf);
     behind.forEach((lane, i) => {
       const read = found.get(nameOf(lane)) ?? [];
-      lane.buffer.push(...read);
+      // The end may have been seen before the answer to our own append, whose records have joined on meanwhile.
+      lane.buffer.push(...read.filter(({ offset }) => offset >= lane.next));
       // Offsets have no gaps, so what was before the end and is not there any more has expired.
       lane.next = Math.max(lane.next, (read.at(-1)?.offset ?? (ends[i] as number) - 1) + 1);
     });

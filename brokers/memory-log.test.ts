@@ -126,6 +126,42 @@ describe('a consumer', () => {
     await log.close();
   });
 
+  it('gets a record once that it reads while the append is still waiting for its answer', async () => {
+    const storage = memoryStorage();
+    const [readBegun, appended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const slow = {
+      ...storage,
+      async append(...events: Parameters<typeof storage.append>) {
+        const records = await storage.append(...events);
+        await readBegun.promise;
+        return records;
+      },
+      async read(...wanted: Parameters<typeof storage.read>) {
+        const records = await storage.read(...wanted);
+        readBegun.resolve();
+        await appended.promise;
+        return records;
+      },
+    };
+    const log = createMemoryLog({ storage: slow });
+    const seen: string[] = [];
+    const last = Promise.withResolvers<void>();
+    await log.subscribe({
+      group: 'g',
+      topics: ['product.deleted'],
+      async handle(records) {
+        seen.push(...records.map(({ id }) => id));
+        if (seen.includes('last')) last.resolve();
+      },
+    });
+    await log.append([deleted(1, { id: 'first' }), deleted(1, { id: 'second' })]);
+    appended.resolve();
+    await log.append([deleted(1, { id: 'last' })]);
+    await last.promise;
+    expect(seen).toEqual(['first', 'second', 'last']);
+    await log.close();
+  });
+
   it('misses nothing that is appended while it looks for what has expired', async () => {
     let now = 1_000;
     const storage = memoryStorage(() => now);

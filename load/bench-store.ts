@@ -1,13 +1,14 @@
 // `node load/bench-store.ts [--url URL] [--seconds N] [--state BYTES]`: what the PostgreSQL store does in a second, without
 // a shop around it. Each change writes an actor, a journal entry, an inbox row and two outbox rows, which are acknowledged
-// afterwards. Takes a PostgreSQL of its own unless it is given one; its CPU is shown where it runs on this machine.
+// afterwards. Takes a PostgreSQL of its own, and shows its CPU, unless it is given one.
 
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { treeOf } from '../infra/local/process-tree.ts';
 import { openDatabase } from '../mixins/postgres/database.ts';
 import { postgresStore } from '../mixins/postgres/store.ts';
 import { actorMigrations } from '../mixins/postgres/testing.ts';
@@ -110,18 +111,14 @@ function stockBatch(actor: Known, commands: number): Change {
   };
 }
 
-/** CPU seconds that the processes of PostgreSQL have used, if they are on this machine. */
+/** CPU seconds that the PostgreSQL below this process has used. */
 function cpuOfPostgres(): number {
   let ticks = 0;
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      if (!stat.includes('(postgres)')) continue;
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      ticks += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // It has just ended.
-    }
+  for (const pid of treeOf(process.pid)) {
+    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
+    if (!stat.includes('(postgres)')) continue;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
   }
   return ticks / TICKS_PER_SECOND;
 }

@@ -6,7 +6,8 @@ import { type Actor, type At, invariant, refuse, type Slice } from '../actors/ac
 import { createHost, type Host, type HostOptions, MAILBOX_MAX } from './host.ts';
 import { memoryStore } from './memory-store.ts';
 import type { Transport } from './relay.ts';
-import { type ActorStore, type Change, StoreUnavailable } from './store.ts';
+import { type ActorStore, type Change, LEASE_MS, StoreUnavailable } from './store.ts';
+import { inVirtualTime, pause } from './virtual-time.testing.ts';
 
 type Command =
   | { readonly type: 'Put'; readonly data: { readonly row: string; readonly pieces: number } }
@@ -15,7 +16,7 @@ type Command =
       readonly data: { readonly row: string; readonly pieces: number; readonly sealed?: string };
     }
   | { readonly type: 'Tell'; readonly data: { readonly to: string; readonly word: string } }
-  | { readonly type: 'Later'; readonly data: { readonly afterMs: number } }
+  | { readonly type: 'Later'; readonly data: { readonly afterMs: number; readonly breaks?: boolean } }
   | { readonly type: 'Break'; readonly data: object };
 type Event =
   | {
@@ -23,7 +24,7 @@ type Event =
       readonly data: { readonly row: string; readonly pieces: number; readonly sealed?: string };
     }
   | { readonly type: 'Told'; readonly data: { readonly to: string; readonly word: string } }
-  | { readonly type: 'Delayed'; readonly data: { readonly afterMs: number } };
+  | { readonly type: 'Delayed'; readonly data: { readonly afterMs: number; readonly breaks?: boolean } };
 
 /** A shelf with rows of pieces: the smallest actor that can be oversold. */
 const shelf: Actor<Slice<number>, Command, Event> = {
@@ -56,14 +57,9 @@ const shelf: Actor<Slice<number>, Command, Event> = {
         { kind: 'send', to: 'order', id: event.data.to, command: { type: 'Hear', data: { word: event.data.word } } },
       ];
     if (event.type === 'Delayed') {
-      return [
-        {
-          kind: 'timer',
-          name: 'later',
-          afterMs: event.data.afterMs,
-          command: { type: 'Put', data: { row: 'clock', pieces: 1 } },
-        },
-      ];
+      const tick: Command = { type: 'Put', data: { row: 'clock', pieces: 1 } };
+      const command = event.data.breaks === true ? { type: 'Break', data: {} } : tick;
+      return [{ kind: 'timer', name: 'later', afterMs: event.data.afterMs, command }];
     }
     return [];
   },
@@ -333,15 +329,30 @@ describe('outbox', () => {
     await host.stop();
   });
 
-  it('sends what a dead node left over', async () => {
-    const store = memoryStore('stock');
+  it('sends what a dead node left over, once its lease has run out', async () => {
+    let later = 0;
+    const store = memoryStore('stock', { now: () => Date.now() + later });
     const dead = await open(store, { transport: { ...silent, deliver: () => new Promise(() => {}) } });
     await dead.tell(say('a', 'left over'));
     const { transport, until } = noting(() => false);
-    // The store's lease of the dead node is over at once for its successor of the same name.
     const heir = await open(store, { transport });
+    later = LEASE_MS;
     expect(await until(1)).toEqual(['a:left over']);
     await heir.host.stop();
+  });
+
+  it('sends what a commit left there whose answer was lost, before anything newer', async () => {
+    let losses = 1;
+    const lossy = wrapped(memoryStore('stock'), async (changes, real) => {
+      const won = await real(changes);
+      if (losses-- > 0) throw new StoreUnavailable('connection lost after the commit');
+      return won;
+    });
+    const { transport, until } = noting(() => false);
+    const { host, tell } = await open(lossy, { transport });
+    await Promise.all([tell(say('a', 'first')), new Promise(setImmediate).then(() => tell(say('a', 'second')))]);
+    expect(await until(2)).toEqual(['a:first', 'a:second']);
+    await host.stop();
   });
 
   it('acknowledges what was delivered, so that a sweep finds nothing', async () => {
@@ -379,6 +390,19 @@ describe('timers', () => {
     ).toEqual([]);
     await host.stop();
   });
+
+  it('puts a timer aside that breaks a rule, and fires the others', () =>
+    inVirtualTime(async () => {
+      const store = memoryStore('stock');
+      const { host, tell, pieces, alerts } = await open(store, { timers: true });
+      await tell({ type: 'Later', data: { afterMs: 0, breaks: true } }, next(), 'broken');
+      await tell({ type: 'Later', data: { afterMs: 10 } });
+      await pause(10_000);
+      expect(await pieces('clock')).toBe(1);
+      expect(alerts).toEqual(['command failed']);
+      expect(store.parked()).toMatchObject([{ id: 'broken', command: { type: 'Break' }, reason: 'a bug in a rule' }]);
+      await host.stop();
+    }));
 });
 
 describe('bounded', () => {

@@ -12,8 +12,8 @@ import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { Problem } from '../brokers/problem.ts';
 import { createCache } from './actor-cache.ts';
 import { type Entry, isGuess, type Outcome, runBatch } from './batch.ts';
+import { isBusy, restAfter } from './pressure.ts';
 import { createRelay, type Transport } from './relay.ts';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type ActorStore, type Change, type DueTimer, type Handled, StoreUnavailable } from './store.ts';
 
 /** Commands that may wait in front of one lane; one more is answered 503. */
@@ -24,7 +24,7 @@ export const BATCH_MAX = 256;
 export const ATTEMPTS_MAX = 10;
 /** How long a command may wait for an absent database before its caller is told, in milliseconds. */
 export const PATIENCE_MS = 5_000;
-/** Waiting commands for which no lane gathers any longer. */
+/** Waiting commands for which a lane gathers no longer, unless callers need the machine. */
 const GATHERED_ENOUGH = 128;
 /** First and longest pause between attempts at an absent database, in milliseconds. */
 const PAUSE_MS = { first: 20, longest: 500 };
@@ -98,6 +98,9 @@ export interface HostOptions<S, C extends Message, E extends Message> {
   readonly holder?: string;
 }
 
+/** By the global timer, which tests in virtual time own. */
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** Makes the host of one kind of actor over its store. Nothing runs before `start`. */
 export function createHost<S, C extends Message, E extends Message>(options: HostOptions<S, C, E>): Host<S, C> {
   const { actor, store, alert, gatherMs = 0 } = options;
@@ -123,12 +126,18 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     // One turn of the event loop, so that everything that arrived together shares the first batch.
     await new Promise(setImmediate);
     while (queue.length > 0) {
+      const startedAt = performance.now();
       await settle(queue.splice(0, BATCH_MAX));
-      // Work that nobody waits for gathers a little longer while the lane is busy: fewer, larger batches cost far less.
-      if (gatherMs > 0 && queue.length > 0 && queue.length < GATHERED_ENOUGH && !stopping) await pause(gatherMs);
+      if (gatherMs > 0 && queue.length > 0 && !stopping) await rest(performance.now() - startedAt);
     }
     // In the same turn as the last look at the queue: a command that comes now starts the lane anew.
     running = undefined;
+  }
+
+  /** Work that nobody waits for gathers while the lane is busy: fewer, larger batches cost far less. */
+  async function rest(workedMs: number): Promise<void> {
+    const busy = isBusy();
+    if (busy || queue.length < GATHERED_ENOUGH) await pause(restAfter(workedMs, gatherMs, busy));
   }
 
   /** Runs a batch to the end: every entry is answered, or stands in the queue again. */

@@ -45,6 +45,9 @@ export function captureMailer(dataDir: string, fileMax = FILE_MAX): Mailer {
         for (const { resolve } of batch) resolve();
         await turnOver();
       } catch (error) {
+        // Part of the batch may be in the file: what follows starts on a line of its own, as after a kill.
+        await file?.close().catch(() => {});
+        file = undefined;
         for (const { reject } of batch) reject(error);
       }
     }

@@ -13,3 +13,8 @@ export interface Mailer {
   send(mail: Mail): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The mail server will never take this mail: nobody lives at the address, for instance. Repeating it is no use. */
+export class MailRefused extends Error {
+  override readonly name = 'MailRefused';
+}

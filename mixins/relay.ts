@@ -23,6 +23,8 @@ const ACKNOWLEDGE_MS = 100;
 const ACKNOWLEDGE_MAX = 500;
 /** Pause before a failed pair is tried again, in milliseconds; doubled each time up to the longest. */
 const RETRY_MS = { first: 25, longest: 2_000 };
+/** Failures in a row after which a message travels alone: what spoils a batch must not hold up the others. */
+const ALONE_AFTER = 3;
 /** Failures in a row after which a person is told. */
 const ALERT_AFTER = 20;
 /** How long `stop` waits for messages under way, in milliseconds. */
@@ -172,9 +174,14 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
     for (const channel of channels.values()) {
       while (channel.ready.length > 0 && channel.underWay < channel.concurrency) {
         channel.underWay += 1;
-        void run(channel, channel.ready.splice(0, channel.batchMax));
+        void run(channel, nextBatch(channel));
       }
     }
+  }
+
+  function nextBatch({ ready, batchMax }: Channel): readonly Item[] {
+    const suspect = ready.findIndex(({ failures }, i) => i < batchMax && failures >= ALONE_AFTER);
+    return ready.splice(0, suspect === -1 ? batchMax : Math.max(suspect, 1));
   }
 
   async function run(channel: Channel, items: readonly Item[]): Promise<void> {

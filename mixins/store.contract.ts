@@ -630,7 +630,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
           id,
           commandId: 'c-1',
           command: { type: 'Place', data: { text: AWKWARD } },
-          reason: 'a bug: "x"',
+          reason: 'a bug: "x" \u0000',
         };
         await store.park(parked);
         await store.park({ ...parked, reason: 'again' });

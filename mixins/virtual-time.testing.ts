@@ -35,13 +35,11 @@ export function pause(ms: number): Promise<void> {
 export async function inVirtualTime<T>(work: () => Promise<T>): Promise<T> {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'performance', 'hrtime'], now: START });
   try {
-    let isDone = false;
     const result = work();
-    result.then(
-      () => (isDone = true),
-      () => (isDone = true),
-    );
-    for (await turn(); !isDone; await turn()) {
+    const state = { isDone: false };
+    const end = () => void (state.isDone = true);
+    result.then(end, end);
+    for (await turn(); !state.isDone; await turn()) {
       if (jest.getTimerCount() === 0) throw new StandsStill('nothing is left to wait for, and the work is not done');
       if (Date.now() > START + LIMIT_MS) throw new StandsStill(`the work is not done after ${LIMIT_MS} ms`);
       jest.advanceTimersToNextTimer();

@@ -73,6 +73,13 @@ export async function until<T>(
   }
 }
 
+/** How often each status was answered: `{ 201: 50, 409: 14 }`. */
+export function tally(answers: readonly Answer[]): Readonly<Record<number, number>> {
+  const counts: Record<number, number> = {};
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
 export interface TestShopOptions {
   readonly settings?: Partial<Settings>;
   readonly webhooks?: 'all' | 'unanswered';
@@ -118,7 +125,7 @@ export async function startTestShop({ settings = {}, webhooks = 'all', catalogue
       ...(content === undefined ? {} : { body: content }),
     });
     const text = await response.text();
-    const isJson = /\bjson\b|\+json/.test(response.headers.get('content-type') ?? '');
+    const isJson = text !== '' && /\bjson\b/.test(response.headers.get('content-type') ?? '');
     const answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : text };
     sound(method, path, answer);
     return answer;

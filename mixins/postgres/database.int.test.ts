@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createServer, connect as connectSocket, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { defineEntity, p } from '@mikro-orm/postgresql';
@@ -234,11 +235,15 @@ describe('a lost connection', () => {
 
 it('gives up a connection that is frozen, and opens another one when the way is free', async () => {
   const real = new URL(testPostgresUrl());
+  const folder = real.searchParams.get('host');
   let frozen = false;
   const sockets = new Set<Socket>();
   // The way to the server: while it is frozen nothing passes, and nothing is closed.
   const way = createServer((inward) => {
-    const outward = connectSocket(Number(real.port), real.hostname);
+    const outward =
+      folder === null
+        ? connectSocket(Number(real.port), real.hostname)
+        : connectSocket(join(folder, `.s.PGSQL.${real.port}`));
     for (const socket of [inward, outward]) sockets.add(socket.on('error', () => {}));
     inward.on('data', (bytes) => !frozen && outward.write(bytes));
     outward.on('data', (bytes) => !frozen && inward.write(bytes));
@@ -247,6 +252,8 @@ it('gives up a connection that is frozen, and opens another one when the way is 
   await once(way, 'listening');
   const context = await testDatabase();
   const detour = new URL(real.href);
+  detour.hostname = '127.0.0.1';
+  detour.searchParams.delete('host');
   detour.port = String((way.address() as AddressInfo).port);
   const database = await context.again({ url: detour.href });
   const store = postgresStore({ database, actor: 'order' });

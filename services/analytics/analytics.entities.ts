@@ -16,6 +16,18 @@ export const WindowRow = defineEntity({
 
 export type WindowRow = InferEntity<typeof WindowRow>;
 
+/** A minute of a product that is open. */
+export const TallyRow = defineEntity({
+  name: 'TallyRow',
+  tableName: 'tallies',
+  properties: {
+    windowStart: p.bigint('number').primary(),
+    productId: p.text().primary(),
+    uniqueUsers: p.integer(),
+    events: p.integer(),
+  },
+});
+
 /** What became of the events, each counted once. */
 export const TotalsRow = defineEntity({
   name: 'TotalsRow',

@@ -17,7 +17,7 @@ import { testDatabase, type TestDatabase } from '../../mixins/postgres/testing.t
 import { RequestRow } from '../activity/activity.entities.ts';
 import { activityService } from '../activity/activity.service.ts';
 import { Migration0001Activity } from '../activity/migrations/0001-activity.ts';
-import { ProgressRow, TotalsRow, WindowRow } from './analytics.entities.ts';
+import { TallyRow, ProgressRow, TotalsRow, WindowRow } from './analytics.entities.ts';
 import { analyticsService } from './analytics.service.ts';
 import { Migration0001Analytics } from './migrations/0001-analytics.ts';
 
@@ -56,7 +56,7 @@ beforeEach(async () => {
     activity: await testDatabase({ migrations: [Migration0001Activity], entities: [RequestRow] }),
     analytics: await testDatabase({
       migrations: [Migration0001Analytics],
-      entities: [WindowRow, ProgressRow, TotalsRow],
+      entities: [WindowRow, TallyRow, ProgressRow, TotalsRow],
     }),
   };
   nodes = [];
@@ -179,7 +179,7 @@ describe('windows', () => {
   });
 
   it('count an id once, and equal events with different ids each', async () => {
-    await send(view('ann', 'cup', 1, { event_id: 'x' }), view('ann', 'cup', 1, { event_id: 'x' }));
+    await send(view('ann', 'cup', 1, { event_id: 'x' }), view('bob', 'cup', 1, { event_id: 'x' }));
     await send(
       view('ann', 'cup', 1, { event_id: 'x' }),
       view('ann', 'cup', 1),

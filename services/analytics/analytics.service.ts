@@ -8,7 +8,7 @@ import type { Platform } from '../../mixins/platform.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
 import { read } from '../../mixins/postgres/reads.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
-import { ProgressRow, TotalsRow, WindowRow } from './analytics.entities.ts';
+import { TallyRow, ProgressRow, TotalsRow, WindowRow } from './analytics.entities.ts';
 import { WINDOW_MS, watermarkOf } from './event-time.ts';
 import { Migration0001Analytics } from './migrations/0001-analytics.ts';
 import { openWindows } from './windows.ts';
@@ -30,7 +30,7 @@ export const analyticsService = (platform: Platform): SchemaOf<Analytics> => ({
   async started(this: Analytics) {
     this.database = await platform.database({
       schema: 'analytics',
-      entities: [WindowRow, ProgressRow, TotalsRow],
+      entities: [WindowRow, TallyRow, ProgressRow, TotalsRow],
       migrations: [Migration0001Analytics],
     });
     const log = await platform.log();
@@ -83,13 +83,15 @@ export const analyticsService = (platform: Platform): SchemaOf<Analytics> => ({
   },
 });
 
+/** The watermark, as far as the windows before it are closed: whoever sees it sees them. */
 async function readWatermark(database: Database): Promise<string | null> {
-  const rows = await read(database.em().find(ProgressRow, {}));
-  const watermark =
-    rows.length === 0
-      ? undefined
-      : watermarkOf(rows.map(({ next, watermark: time }) => ({ next, time: time ?? undefined })));
-  return watermark === undefined ? null : new Date(watermark).toISOString();
+  const rows = await read(database.em().find(ProgressRow, {}, { orderBy: { partition: 'asc' } }));
+  const reached = watermarkOf(rows.map(({ next, watermark }) => ({ next, time: watermark ?? undefined })));
+  if (reached === undefined) return null;
+  const oldestFirst = { orderBy: { windowStart: 'asc' }, limit: 1 } as const;
+  const [oldest] = await read(database.em().find(TallyRow, {}, oldestFirst));
+  const closedUntil = oldest === undefined ? reached : Math.min(reached, oldest.windowStart + WINDOW_MS - 1);
+  return new Date(closedUntil).toISOString();
 }
 
 function viewWindow({ productId, windowStart, uniqueUsers, events }: WindowRow): object {

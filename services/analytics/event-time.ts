@@ -47,7 +47,7 @@ export function watermarkOf(progress: readonly Progress[]): number | undefined {
     if (time === undefined) return undefined;
     least = Math.min(least, time);
   }
-  return least;
+  return Number.isFinite(least) ? least : undefined;
 }
 
 /** Sorts records, in the order in which they are given; those that were taken before are left out. */
@@ -59,6 +59,7 @@ export function sortRecords(before: readonly Progress[], records: readonly LogRe
   for (const { partition, offset, appendedAt, data } of records) {
     const { next, time } = progress[partition] as Progress;
     if (offset < next) continue;
+
     let reached: number;
     if ('type' in data) reached = timeOfMark(data);
     else {

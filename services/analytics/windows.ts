@@ -1,20 +1,20 @@
 // Counts events in one-minute windows, exactly once: how far the topic was taken and what that led to change in one
 // statement, so an event that the log offers again changes nothing.
 //
-//   handle (any partition) ─► queue ─► sort ─► take { progress, events, totals } ─► close { events ─► windows }
+//   handle (any partition) ─► queue ─► sort ─► take { progress, who was counted, tallies, totals } ─► close { tallies ─► windows }
 //
 // All that waits is taken together. Closing depends on nothing but what is stored, so after a crash it goes on.
 
 import type { LogRecord } from '../../brokers/event-log.ts';
 import { int8Array, textArray } from '../../mixins/postgres/arrays.ts';
 import type { Lane } from '../../mixins/postgres/lane.ts';
-import { type Progress, sortRecords, type Sorted, watermarkOf, WINDOW_MS } from './event-time.ts';
+import { type Placed, type Progress, sortRecords, type Sorted, watermarkOf, WINDOW_MS } from './event-time.ts';
 import * as statements from './statements.ts';
 
 /** Records of one statement. */
 const RECORDS_MAX = 4_000;
-/** Windows (of a product each) that one statement closes: few enough for its time limit, however many events they have. */
-const CLOSED_MAX = 500;
+/** Rows that one statement closes or forgets: well within its time limit. */
+const CHUNK = 5_000;
 /** Times a batch is sorted anew because another node was faster. */
 const RACES_MAX = 5;
 
@@ -85,7 +85,8 @@ export async function openWindows(lane: Lane, partitions: number): Promise<Windo
   }
 
   async function store(before: readonly Progress[], sorted: Sorted): Promise<boolean> {
-    const { progress: after, placed, accepted, late, malformed } = sorted;
+    const { progress: after, accepted, late, malformed } = sorted;
+    const placed = firstOfEach(sorted.placed);
     if (after.every(({ next: offset }, i) => offset === before[i]?.next)) return true;
     const [row] = await lane.run(statements.take, [
       int8Array(before.map(({ next: offset }) => offset)),
@@ -108,8 +109,9 @@ export async function openWindows(lane: Lane, partitions: number): Promise<Windo
     if (watermark === undefined) return;
     const lastStart = Math.floor(watermark / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
     if (closedUntil !== undefined && lastStart <= closedUntil) return;
-    for (let closed = CLOSED_MAX; closed === CLOSED_MAX; ) {
-      closed = Number((await lane.run(statements.close, [lastStart, CLOSED_MAX]))[0]?.[0]);
+    // Shown first, then forgotten. If the second is cut short, the next close makes up for it.
+    for (const statement of [statements.close, statements.forgetEvents, statements.forgetUsers]) {
+      for (let done = CHUNK; done === CHUNK; ) done = Number((await lane.run(statement, [lastStart, CHUNK]))[0]?.[0]);
     }
     closedUntil = lastStart;
   }
@@ -124,4 +126,14 @@ export async function openWindows(lane: Lane, partitions: number): Promise<Windo
         running ??= run();
       }),
   };
+}
+
+/** The first event of each id in its window: what repeats it counts for nothing, nor does its user. */
+function firstOfEach(placed: readonly Placed[]): Placed[] {
+  const known = new Set<string>();
+  return placed.filter(({ windowStart, productId, eventId }) => {
+    // With its length before it, no product's name can run into an event's.
+    const name = `${windowStart} ${productId.length} ${productId}${eventId}`;
+    return !known.has(name) && known.add(name);
+  });
 }

@@ -13,6 +13,7 @@ import { notificationCommands } from '../../brokers/commands/notification.ts';
 import type { LogRecord, Subscription } from '../../brokers/event-log.ts';
 import { consume } from '../../mixins/consume.ts';
 import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
+import { MailRefused } from '../../mixins/mailer.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
@@ -38,7 +39,9 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
       alert: platform.alert,
       gatherMs: GATHER_MS,
       // Delivered is delivered: the outbox marks it, and nobody needs to be told.
-      perform: () => ({ mail: (mail: Mail) => platform.mailer().send(mail) }),
+      perform: (service) => ({
+        mail: (mail: Mail, orderId: string) => send(service as unknown as Notifications, platform, mail, orderId),
+      }),
     }),
   ],
 
@@ -63,6 +66,18 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
     },
   },
 });
+
+/** Hands a mail over. One that no server will ever take is kept for a person to look at, and holds up nothing. */
+async function send({ store }: Notifications, platform: Platform, mail: Mail, orderId: string): Promise<void> {
+  try {
+    await platform.mailer().send(mail);
+  } catch (error) {
+    if (!(error instanceof MailRefused)) throw error;
+    const { message: reason } = error;
+    platform.alert('mail refused', { orderId, messageId: mail.messageId, reason });
+    await store.park({ id: orderId, commandId: mail.messageId, command: { type: 'mail', data: mail }, reason });
+  }
+}
 
 function toCommand({ topic, id: eventId, data }: LogRecord): { id: string; command: NotificationCommand } {
   const { orderId } = data as { orderId: string };

@@ -1,6 +1,6 @@
 // The tables of analytics. Times are milliseconds since 1970 UTC but in `windows`, which people read.
 //
-//   progress ─► events (of windows that are open) ─► windows (closed, for good)      totals (every event, once)
+//   progress      events, users (of windows that are open) ─► tallies (open) ─► windows (closed, for good)      totals
 
 import { Migration } from '@mikro-orm/migrations';
 
@@ -12,13 +12,26 @@ export class Migration0001Analytics extends Migration {
       next bigint not null default 0,
       watermark bigint
     ) with (fillfactor = 20)`);
+    // Whoever is in one of these was counted.
     this.addSql(`create table events (
       window_start bigint not null,
       product_id text collate "C" not null,
       event_id text collate "C" not null,
-      user_id text not null,
       primary key (window_start, product_id, event_id)
     )`);
+    this.addSql(`create table users (
+      window_start bigint not null,
+      product_id text collate "C" not null,
+      user_id text collate "C" not null,
+      primary key (window_start, product_id, user_id)
+    )`);
+    this.addSql(`create table tallies (
+      window_start bigint not null,
+      product_id text collate "C" not null,
+      unique_users int not null,
+      events int not null,
+      primary key (window_start, product_id)
+    ) with (fillfactor = 70)`);
     this.addSql(`create table windows (
       product_id text collate "C" not null,
       window_start timestamptz not null,

@@ -1,0 +1,35 @@
+// How busy this process is, for work that can wait: who answers callers goes first, what happens behind yields.
+//
+// Measured as the share of time in which the event loop had something to do (`performance.eventLoopUtilization`).
+
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+
+/** How often the share is measured, in milliseconds. */
+const SAMPLE_MS = 100;
+/** Share of the time from which on work behind gives way. */
+export const BUSY = 0.75;
+/** Longest rest between two batches of work behind, in milliseconds: it always goes on. */
+export const REST_MAX_MS = 250;
+/** Under pressure, work behind rests this many times as long as it worked. */
+const REST_PER_WORK = 2;
+
+let last: EventLoopUtilization = performance.eventLoopUtilization();
+let sampledAt = performance.now();
+let share = 0;
+
+/** Whether callers need this process for themselves just now. */
+export function isBusy(): boolean {
+  const now = performance.now();
+  if (now - sampledAt >= SAMPLE_MS) {
+    const current = performance.eventLoopUtilization();
+    share = performance.eventLoopUtilization(current, last).utilization;
+    last = current;
+    sampledAt = now;
+  }
+  return share >= BUSY;
+}
+
+/** How long work behind rests after a batch that took `workedMs`, all in milliseconds. */
+export function restAfter(workedMs: number, leastMs: number, busy = isBusy()): number {
+  return busy ? Math.min(REST_MAX_MS, Math.max(leastMs, workedMs * REST_PER_WORK)) : leastMs;
+}
