@@ -3,7 +3,6 @@
 //
 //   append ─► appender ─► storage ─► groups of this node          ends, every 200 to 500 ms ─► groups of this node
 
-import { setTimeout as pause } from 'node:timers/promises';
 import type { EventLog, SubscribeOptions, Subscription } from './event-log.ts';
 import { createAppender } from './log-appender.ts';
 import { createGroup, type Group } from './log-group.ts';
@@ -40,14 +39,16 @@ export function createStoredLog({ storage, alert, leaseMs }: StoredLogOptions): 
   );
   let consumers = 0;
   let looking: Promise<void> | undefined;
-  const closing = new AbortController();
+  /** Ends the pause between two looks. */
+  let lookNow = (): void => {};
   let closed = false;
+  const isClosed = (): boolean => closed;
   const expireTimer = setInterval(() => void expire(), EXPIRE_MS).unref();
 
   /** Looks at the ends as long as anybody listens; less often while nothing comes. */
   async function keepLooking(): Promise<void> {
     let [pauseMs, seen] = [LOOK_MS.first, 0];
-    while (groups.size > 0 && !closing.signal.aborted) {
+    while (groups.size > 0 && !isClosed()) {
       try {
         const ends = await storage.ends();
         for (const group of groups) group.extend(ends);
@@ -58,7 +59,14 @@ export function createStoredLog({ storage, alert, leaseMs }: StoredLogOptions): 
         if (!(error instanceof LogUnavailable))
           alert('look at the log failed', { error: String((error as Error).stack) });
       }
-      await pause(pauseMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
+      if (!isClosed())
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, pauseMs).unref();
+          lookNow = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
     }
     looking = undefined;
   }
@@ -120,7 +128,7 @@ export function createStoredLog({ storage, alert, leaseMs }: StoredLogOptions): 
     async close() {
       if (closed) return;
       closed = true;
-      closing.abort();
+      lookNow();
       clearInterval(expireTimer);
       await appender.stop();
       await Promise.all([...groups].map((group) => group.stop()));

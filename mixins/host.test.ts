@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { type Actor, type At, invariant, refuse, type Slice } from '../actors/actor.ts';
+import { InvalidEvent } from '../brokers/log-appender.ts';
 import { createHost, type Host, type HostOptions, MAILBOX_MAX } from './host.ts';
 import { memoryStore } from './memory-store.ts';
 import type { Transport } from './relay.ts';
@@ -353,6 +354,30 @@ describe('outbox', () => {
     await Promise.all([tell(say('a', 'first')), new Promise(setImmediate).then(() => tell(say('a', 'second')))]);
     expect(await until(2)).toEqual(['a:first', 'a:second']);
     await host.stop();
+  });
+
+  it('puts an event aside that no log may take, and publishes the others', async () => {
+    const published: string[] = [];
+    const bad = (row: string) => row === 'bad';
+    const transport: Transport = {
+      ...silent,
+      async publish(events) {
+        const index = events.findIndex(({ data }) => bad((data as { row: string }).row));
+        if (index >= 0) throw new InvalidEvent(index, 'does not fit its schema');
+        published.push(...events.map(({ data }) => (data as { row: string }).row));
+      },
+    };
+    const teller: typeof shelf = {
+      ...shelf,
+      react: (_rows, event, id) =>
+        event.type === 'Moved' ? [{ kind: 'publish', topic: 'cart.updated', key: id, data: { row: event.data.row } }] : [],
+    };
+    const store = memoryStore('stock');
+    const { host, tell, alerts } = await open(store, { actor: teller, transport });
+    await Promise.all([tell(put('tea', 1)), tell(put('bad', 1)), tell(put('cup', 1))]);
+    await host.stop();
+    expect(published).toEqual(['tea', 'cup']);
+    expect(alerts).toContain('delivery parked');
   });
 
   it('acknowledges what was delivered, so that a sweep finds nothing', async () => {

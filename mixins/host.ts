@@ -26,6 +26,8 @@ export const ATTEMPTS_MAX = 10;
 export const PATIENCE_MS = 5_000;
 /** Waiting commands for which a lane gathers no longer, unless callers need the machine. */
 const GATHERED_ENOUGH = 128;
+/** How far work behind may lag while callers need the machine, in milliseconds. */
+const LAG_MAX_MS = 3_000;
 /** First and longest pause between attempts at an absent database, in milliseconds. */
 const PAUSE_MS = { first: 20, longest: 500 };
 /** How often due timers are looked for, in milliseconds. */
@@ -134,10 +136,15 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     running = undefined;
   }
 
-  /** Work that nobody waits for gathers while the lane is busy: fewer, larger batches cost far less. */
+  /**
+   * Work that nobody waits for gathers while the lane is busy: fewer, larger batches cost far less. While callers need
+   * the machine it yields to them, but lags no more than `LAG_MAX_MS` behind.
+   */
   async function rest(workedMs: number): Promise<void> {
-    const busy = isBusy();
-    if (busy || queue.length < GATHERED_ENOUGH) await pause(restAfter(workedMs, gatherMs, busy));
+    const [oldest] = queue;
+    const mayLag = oldest !== undefined && now() - oldest.command.at < LAG_MAX_MS;
+    if (mayLag && isBusy()) await pause(restAfter(workedMs, gatherMs));
+    else if (queue.length < GATHERED_ENOUGH) await pause(gatherMs);
   }
 
   /** Runs a batch to the end: every entry is answered, or stands in the queue again. */

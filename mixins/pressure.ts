@@ -11,7 +11,7 @@ export const BUSY = 0.75;
 /** Longest rest between two batches of work behind, in milliseconds: it always goes on. */
 export const REST_MAX_MS = 250;
 /** Under pressure, work behind rests this many times as long as it worked. */
-const REST_PER_WORK = 2;
+const REST_PER_WORK = 8;
 
 let last: EventLoopUtilization = performance.eventLoopUtilization();
 let sampledAt = performance.now();
@@ -29,7 +29,7 @@ export function isBusy(): boolean {
   return share >= BUSY;
 }
 
-/** How long work behind rests after a batch that took `workedMs`, all in milliseconds. */
-export function restAfter(workedMs: number, leastMs: number, busy = isBusy()): number {
-  return busy ? Math.min(REST_MAX_MS, Math.max(leastMs, workedMs * REST_PER_WORK)) : leastMs;
+/** How long work behind rests under pressure after a batch that took `workedMs`, all in milliseconds. */
+export function restAfter(workedMs: number, leastMs: number): number {
+  return Math.min(REST_MAX_MS, Math.max(leastMs, workedMs * REST_PER_WORK));
 }

@@ -359,7 +359,7 @@ describe('more than memory holds', () => {
         expect(heard).toHaveLength(senders * each + 5);
         await relay.stop();
         expect(await unsent(store)).toEqual([]);
-        for (const [pair, places] of Map.groupBy(order, ({ pair }) => pair)) {
+        for (const [pair, places] of Map.groupBy(order, (told) => told.pair)) {
           expect([pair, places]).toEqual([
             pair,
             places.toSorted((one, other) => one.version - other.version || one.n - other.n),

@@ -7,6 +7,7 @@
 
 import type { ActorName } from '../actors/actor.ts';
 import type { NewEvent } from '../brokers/event-log.ts';
+import { InvalidEvent } from '../brokers/log-appender.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { type ActorStore, BUCKETS, LEASE_MS, type Outgoing, StoreUnavailable } from './store.ts';
 
@@ -121,18 +122,27 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
     );
   }
 
+  /** An event that no log may take is put aside alone: it must not keep the others back for ever. */
   async function publish(items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
-    await transport.publish(
-      items.map(({ row }) => ({
-        topic: row.target,
-        key: row.key,
-        id: row.messageId,
-        source: `souk/${actor}`,
-        time: row.at,
-        data: JSON.parse(row.body),
-      })),
-    );
-    return items.map(() => ({ done: true }));
+    const aside = new Map<Item, DeliveryAnswer>();
+    for (let rest = items; rest.length > 0; rest = items.filter((item) => !aside.has(item))) {
+      try {
+        await transport.publish(rest.map(({ row }) => eventOf(row)));
+        break;
+      } catch (error) {
+        const wrong = error instanceof InvalidEvent ? rest[error.index] : undefined;
+        if (wrong === undefined) throw error;
+        const { sender, messageId, target, body } = wrong.row;
+        const reason = (error as Error).message;
+        await store.park({ id: sender, commandId: messageId, command: { publish: target, body }, reason });
+        aside.set(wrong, { parked: reason });
+      }
+    }
+    return items.map((item) => aside.get(item) ?? { done: true });
+  }
+
+  function eventOf({ target, key, messageId, at, body }: Outgoing): NewEvent {
+    return { topic: target, key, id: messageId, source: `souk/${actor}`, time: at, data: JSON.parse(body) };
   }
 
   async function perform(items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {

@@ -17,8 +17,8 @@ describe('a sealed text', () => {
 
   it('cannot be moved to another order, and not be read with another key', () => {
     const sealed = seal(key, 'order-1', 'tok_ok');
-    expect(() => unseal(key, 'order-2', sealed)).toThrow();
-    expect(() => unseal(Buffer.alloc(32, 8), 'order-1', sealed)).toThrow();
+    expect(() => unseal(key, 'order-2', sealed)).toThrow(/authenticat|initialization vector/);
+    expect(() => unseal(Buffer.alloc(32, 8), 'order-1', sealed)).toThrow(/authenticat|initialization vector/);
   });
 
   it.each(['tok_ok', ''])('is refused if a single bit was changed, or its end is missing: %j', (text) => {
@@ -26,10 +26,10 @@ describe('a sealed text', () => {
     for (let i = 0; i < bytes.length; i++) {
       const changed = Buffer.from(bytes);
       changed[i] = (changed[i] as number) ^ 1;
-      expect(() => unseal(key, 'order-1', changed.toString('base64url'))).toThrow();
+      expect(() => unseal(key, 'order-1', changed.toString('base64url'))).toThrow(/authenticat|initialization vector/);
     }
     for (let length = 0; length < bytes.length; length++) {
-      expect(() => unseal(key, 'order-1', bytes.subarray(0, length).toString('base64url'))).toThrow();
+      expect(() => unseal(key, 'order-1', bytes.subarray(0, length).toString('base64url'))).toThrow(/authenticat|initialization vector/);
     }
   });
 });

@@ -2,6 +2,7 @@
 // Implementations: PostgreSQL, DynamoDB (carts), memory. `store.contract.ts` is the suite that all of them pass.
 
 import type { ActorName } from '../actors/actor.ts';
+import { fnv1a } from '../brokers/fnv1a.ts';
 
 /** What the host asks for before a batch: the actors' versions (and states or rows), and which command ids are known. */
 export interface LoadRequest {
@@ -148,13 +149,9 @@ export interface ActorStore {
 export const BUCKETS = 64;
 export const LEASE_MS = 2_000;
 
-/** The bucket of a pair (sender, key): FNV-1a, 32 bits (Fowler, Noll, Vo). */
+/** The bucket of a pair (sender, key). */
 export function bucketOf(sender: string, key: string): number {
-  let hash = 0x811c9dc5;
-  for (const text of [sender, '\n', key]) {
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  }
-  return (hash >>> 0) % BUCKETS;
+  return fnv1a(sender, '\n', key) % BUCKETS;
 }
 
 /** The database is away, or an answer was lost: the outcome of a commit is unknown until its command ids are looked up. */

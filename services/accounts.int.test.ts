@@ -101,6 +101,7 @@ describe('signing in', () => {
     expect((await change('wrong')).status).toBe(401);
     expect((await change(ada.password)).status).toBe(204);
     await shop.expect(401, 'POST /api/v1/auth/refresh', { body: { refreshToken: other.refreshToken } });
+    await shop.expect(200, 'POST /api/v1/auth/refresh', { body: { refreshToken: ada.refreshToken } });
     await shop.expect(401, 'POST /api/v1/auth/login', { body: { email: ada.email, password: ada.password } });
     await shop.logIn(ada.email, 'battery staple');
   });

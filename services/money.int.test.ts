@@ -2,7 +2,7 @@
 // sides agree to the penny.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Json, startTestShop, tally, type TestShop, until } from '../infra/local/shop.fixture.ts';
+import { type Answer, type Json, startTestShop, tally, type TestShop, until } from '../infra/local/shop.fixture.ts';
 
 let shop: TestShop;
 beforeAll(async () => {
@@ -264,6 +264,53 @@ describe('a refund', () => {
       resume();
     }
     expect((await shop.reaches(order.id, 'REFUNDED')).refunded).toEqual(money('5.00'));
+  });
+});
+
+describe('wishes that contradict each other', () => {
+  it('to cancel and to ship: one of them is granted', async () => {
+    const product = await shop.product('3.00', 100);
+    const { token } = shop.staff;
+    for (let i = 0; i < 8; i++) {
+      const order = await shop.place([[product, 1]]);
+      await shop.reaches(order.id, 'PAID');
+      const wish = (name: string) => shop.call(`POST /api/v1/orders/${order.id}/${name}`, { token });
+      const [cancel, ship] = await Promise.all(
+        i % 2 === 0 ? [wish('cancel'), wish('ship')] : [wish('ship'), wish('cancel')].toReversed(),
+      );
+      expect(tally([cancel as Answer, ship as Answer])).toEqual({ 200: 1, 409: 1 });
+      await shop.reaches(order.id, cancel?.status === 200 ? 'REFUNDED' : 'SHIPPED');
+    }
+  });
+
+  it('to pay and to cancel: whichever comes first, no money is kept and no piece is lost', async () => {
+    const product = await shop.product('3.00', 100);
+    const orders = await Promise.all(
+      Array.from({ length: 24 }, async (_, i) => {
+        const order = await shop.place([[product, 1]], { pay: i % 4 === 0 ? 'tok_declined' : 'tok_ok' });
+        // Some are cancelled at once, some a few requests later.
+        for (let n = 0; n < i % 6; n++) await shop.orderOf(order.id);
+        return {
+          id: order.id,
+          ...(await shop.call(`POST /api/v1/orders/${order.id}/cancel`, { token: order.accessToken })),
+        };
+      }),
+    );
+    for (const { id, status } of orders) {
+      const ended = await until('it has ended', async () => {
+        const order = await shop.orderOf(id);
+        return ['CANCELLED', 'REFUNDED', 'PAYMENT_FAILED'].includes(order.status) && order.status;
+      });
+      expect([status, ended]).toEqual(ended === 'PAYMENT_FAILED' ? [409, ended] : [200, ended]);
+      await until('no money is kept', () => {
+        const { charges, refunds } = shop.ledger();
+        const captured = charges.filter((charge) => charge.orderId === id && charge.status === 'succeeded');
+        return captured.every(
+          ({ paymentId }) => refunds.filter((refund) => refund.paymentId === paymentId).length === 1,
+        );
+      });
+    }
+    await shop.stockReaches(product.sku, { onHand: 100, reserved: 0, available: 100 });
   });
 });
 

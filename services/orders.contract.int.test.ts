@@ -2,7 +2,7 @@
 // carried through their life by staff, listed and exported.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Json, startTestShop, type TestShop, until } from '../infra/local/shop.fixture.ts';
+import { type Answer, type Json, startTestShop, type TestShop, until } from '../infra/local/shop.fixture.ts';
 import { openStream } from '../infra/local/sse.fixture.ts';
 
 let shop: TestShop;
@@ -220,6 +220,52 @@ describe('the life of an order', () => {
   });
 });
 
+describe('an order that stock keeps waiting', () => {
+  it('is answered 202 after two seconds, is there, and goes on; a repeat gets the final answer', async () => {
+    const [product, scarce] = [await shop.product('4.00', 5), await shop.product('4.00', 1)];
+    const wishes = [
+      shop.wish([[product, 1]], { key: 'waits' }),
+      shop.wish([[scarce, 2]], { key: 'in-vain' }),
+      shop.wish([[product, 1]], { key: 'cancelled' }),
+    ];
+    const place = () => Promise.all(wishes.map((wish) => shop.call('POST /api/v1/orders', wish)));
+    const release = shop.holdStock();
+    let first: Answer[];
+    try {
+      first = await place();
+      for (const { status, body, headers } of first) {
+        expect(status).toBe(202);
+        expect(body).toStrictEqual({
+          id: expect.any(String),
+          status: 'AWAITING_STOCK',
+          accessToken: expect.any(String),
+        });
+        expect(headers.get('location')).toBe(`/api/v1/orders/${body.id}`);
+        const order = await shop.expect(200, `GET /api/v1/orders/${body.id}`, { token: body.accessToken });
+        expect(order).toMatchObject({ status: 'AWAITING_STOCK', total: expect.any(Object) });
+      }
+      const { id, accessToken: token } = first[2]!.body;
+      expect(await shop.expect(200, `POST /api/v1/orders/${id}/cancel`, { token })).toMatchObject({
+        status: 'CANCELLED',
+      });
+    } finally {
+      release();
+    }
+    const [taken, short, cancelled] = first.map(({ body }) => body);
+    await shop.reaches(taken.id, 'PAID');
+    await shop.reaches(short.id, 'CANCELLED');
+    const [again, refused, gone] = await place();
+    expect(again).toMatchObject({
+      status: 201,
+      body: { id: taken.id, status: 'AWAITING_PAYMENT', accessToken: taken.accessToken },
+    });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'insufficient-stock', orderId: short.id } });
+    expect(gone).toMatchObject({ status: 409, body: { code: 'wrong-state', orderId: cancelled.id } });
+    await shop.stockReaches(product.sku, { sold: 1, reserved: 0, onHand: 4 });
+    await shop.stockReaches(scarce.sku, { reserved: 0, onHand: 1 });
+  });
+});
+
 describe('the stream of an order', () => {
   it('tells every change as the event `order` with the version as its id, and resumes after the last one seen', async () => {
     const product = await shop.product('4.00', 5);
@@ -263,19 +309,32 @@ describe('lists of orders', () => {
     await shop.place([[product, 1]], { token: eve.token });
     const placed: string[] = [];
     for (let i = 0; i < 5; i++) placed.unshift((await shop.place([[product, 1]], { token: ada.token })).id);
-    const pages: string[][] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const query: string = `limit=2${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
-      const page = await shop.expect(200, `GET /api/v1/orders?${query}`, { token: ada.token });
-      pages.push(page.items.map(({ id }: Json) => id));
-      cursor = page.next;
-    }
-    expect(pages.map((page) => page.length)).toEqual([2, 2, 1]);
-    expect(pages.flat()).toEqual(placed);
+    expect(await pagesOf(ada.token, 2)).toMatchObject([{ length: 2 }, { length: 2 }, { length: 1 }]);
+    expect((await pagesOf(ada.token, 2)).flat()).toEqual(placed);
     const [first] = (await shop.expect(200, 'GET /api/v1/orders?limit=1', { token: ada.token })).items;
     expect(first).toStrictEqual(await shop.orderOf(first.id));
     await shop.expect(401, 'GET /api/v1/orders');
+    // Orders of one moment stand in some order too, and a page may end between them.
+    const together = await Promise.all(
+      Array.from({ length: 20 }, () => shop.place([[product, 1]], { token: eve.token })),
+    );
+    const seen = (await pagesOf(eve.token, 3)).flat();
+    expect(seen).toHaveLength(21);
+    expect(new Set(seen.slice(0, 20))).toEqual(new Set(together.map(({ id }) => id)));
+    const whole = await shop.expect(200, 'GET /api/v1/orders', { token: eve.token });
+    expect(whole.items.map(({ id }: Json) => id)).toEqual(seen.slice(0, 20));
   });
+
+  async function pagesOf(token: string, limit: number): Promise<string[][]> {
+    const pages: string[][] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query: string = `limit=${limit}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
+      const page = await shop.expect(200, `GET /api/v1/orders?${query}`, { token });
+      pages.push(page.items.map(({ id }: Json) => id));
+      cursor = page.next;
+    }
+    return pages;
+  }
 
   it('are filtered by reference, status, customer and time; of others’ orders only staff see any', async () => {
     const product = await shop.product('1.00', 50);

@@ -8,6 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Message } from '../../actors/actor.ts';
+import type { Host } from '../../mixins/host.ts';
 import { readSettings, type Settings } from '../../mixins/settings.ts';
 import { soundAnswers } from './answers.fixture.ts';
 import { commandLine, treeOf } from './process-tree.ts';
@@ -81,6 +83,8 @@ export function tally(answers: readonly Answer[]): Readonly<Record<number, numbe
 }
 
 export interface TestShopOptions {
+  /** The data of a shop that was stopped with `stop('keep')`. */
+  readonly dataDir?: string;
   readonly settings?: Partial<Settings>;
   readonly webhooks?: 'all' | 'unanswered';
   readonly catalogue?: boolean;
@@ -89,9 +93,14 @@ export interface TestShopOptions {
 export type TestShop = Awaited<ReturnType<typeof startTestShop>>;
 
 /** Starts a shop; `stop` it. */
-export async function startTestShop({ settings = {}, webhooks = 'all', catalogue = false }: TestShopOptions = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'souk-shop-'));
-  const admin = { email: 'admin@shop.example', password: randomUUID() };
+export async function startTestShop({
+  settings = {},
+  webhooks = 'all',
+  catalogue = false,
+  dataDir,
+}: TestShopOptions = {}) {
+  const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'souk-shop-'));
+  const admin = { email: 'admin@shop.example', password: 'a password for tests' };
   const broken: string[] = [];
   const shop: Shop = await startShop({
     settings: {
@@ -210,13 +219,12 @@ export async function startTestShop({ settings = {}, webhooks = 'all', catalogue
       return Object.entries(wanted).every(([name, pieces]) => stock[name] === pieces) ? stock : undefined;
     });
 
-  /** The provider's process, found among ours; undefined between two of them. */
-  function providerPid(): number | undefined {
-    return treeOf(process.pid).find((child) => {
-      const words = commandLine(child);
-      return words.some((word) => word.endsWith('provider.ts')) && words.some((word) => word.startsWith(shop.dataDir));
-    });
+  /** A process below ours that was started with these words; undefined: there is none just now. */
+  function pidOf(...words: string[]): number | undefined {
+    return treeOf(process.pid).find((pid) => words.every((word) => commandLine(pid).some((it) => it.includes(word))));
   }
+
+  const providerPid = () => pidOf('provider.ts', shop.dataDir);
 
   function signalProvider(signal: NodeJS.Signals): number {
     const pid = providerPid();
@@ -255,9 +263,35 @@ export async function startTestShop({ settings = {}, webhooks = 'all', catalogue
       signalProvider('SIGSTOP');
       return () => void signalProvider('SIGCONT');
     },
-    async stop() {
+    /** All of PostgreSQL stands still until the returned function is called. */
+    pauseDatabase() {
+      const server = pidOf('bin/postgres', join(shop.dataDir, 'postgres'));
+      if (server === undefined) throw new Error('PostgreSQL does not run');
+      const pids = treeOf(server);
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      return () => {
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
+      };
+    },
+    async stop(data: 'keep' | 'remove' = 'remove') {
       await shop.stop();
-      rmSync(folder, { recursive: true, force: true });
+      if (data === 'remove') rmSync(folder, { recursive: true, force: true });
+    },
+    /** What is sent to stock waits until the returned function is called. */
+    holdStock() {
+      const { host } = shop.broker.getLocalService('inventory') as unknown as { host: Host<unknown, Message> };
+      const { receive } = host;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      Object.assign(host, {
+        async receive(deliveries: Parameters<typeof receive>[0]) {
+          await promise;
+          return await receive(deliveries);
+        },
+      });
+      return () => {
+        Object.assign(host, { receive });
+        resolve();
+      };
     },
   };
 }

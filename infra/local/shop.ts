@@ -17,6 +17,7 @@ import { embeddedPlatform, SECRET_BYTES } from './embedded-platform.ts';
 import { ensureFirstStaff } from './first-staff.ts';
 import { startPostgres } from './postgres.ts';
 import { freePort, startChild } from './processes.ts';
+import { replService, replTransporter } from './repl-server.ts';
 
 /** Tells what is being done: a few words, and how far it is (0 to 1) where that is known. */
 export type Progress = (step: string, share?: number) => void;
@@ -87,7 +88,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
   ] as const);
 
   const logFile = join(dataDir.path, 'souk.log');
-  const broker = new ServiceBroker(brokerOptions(settings, logFile));
+  const broker = new ServiceBroker({ ...brokerOptions(settings, logFile), ...replTransporter(dataDir.path) });
   const platform = embeddedPlatform({
     settings,
     dataDir,
@@ -100,6 +101,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
 
   progress('starting the services');
   for (const service of services) broker.createService(service(platform));
+  broker.createService(replService);
   await broker.start();
   stops.push(() => broker.stop());
   // The gateway goes first: it stops taking requests while everything behind it still answers.

@@ -85,6 +85,7 @@ export const catalogueRoutes = [
     who: 'staff',
     params: { sku: skuParameter },
     answer: 'Stock',
+    tagged: true,
   }),
   route('POST /api/v1/stock/{sku}/receive', {
     action: 'inventory.receiveStock',

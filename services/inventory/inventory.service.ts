@@ -56,9 +56,12 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
       },
     },
     get: {
-      async handler(this: Inventory, ctx: Context<{ sku: string }>) {
+      async handler(this: Inventory, ctx: Context<{ sku: string }, Caller>) {
         const { sku } = ctx.params;
-        return viewStock(sku, (await readSku(this.database, PARTITION, sku)) ?? (await ofProduct(ctx, sku)));
+        const row = (await readSku(this.database, PARTITION, sku)) ?? (await ofProduct(ctx, sku));
+        const { received, onHand, reserved, sold, returned, writtenOff } = row;
+        ctx.meta.etag = [received, onHand, reserved, sold, returned, writtenOff].join('.');
+        return viewStock(sku, row);
       },
     },
 
@@ -90,7 +93,7 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
 });
 
 /** A SKU without movements yet has zeros, if it is one. */
-async function ofProduct(ctx: Context, sku: string): Promise<SkuRow> {
+async function ofProduct(ctx: Pick<Context, 'call'>, sku: string): Promise<SkuRow> {
   const { items } = await ctx.call<{ readonly items: readonly object[] }, object>('products.list', { sku, limit: 1 });
   if (items.length === 0) throw new Problem('not-found', `there is no SKU ${sku}`);
   return none;

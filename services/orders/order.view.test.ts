@@ -11,17 +11,32 @@ const lines = [
 const placed: OrderEvent = {
   type: 'Placed',
   data: {
-    at: AT, email: 'ada@customers.example', currency: 'GBP', lines, payment: { method: 'simulated', sealed: 'secret' },
-    deadlineMs: 900_000, exactTotal: 153_030, total: 1_530,
+    at: AT,
+    email: 'ada@customers.example',
+    currency: 'GBP',
+    lines,
+    payment: { method: 'simulated', sealed: 'secret' },
+    deadlineMs: 900_000,
+    exactTotal: 153_030,
+    total: 1_530,
   },
 };
 const at = (seconds: number) => AT + seconds * 1_000;
 
 /** Events as the journal has them. */
 function journalOf(...events: readonly OrderEvent[]): readonly JournalEntry[] {
-  return events.map((event, i) => ({ id: 'o', version: i + 1, index: 0, type: event.type, data: event.data, commandId: 'c', at: event.data.at }));
+  return events.map((event, i) => ({
+    id: 'o',
+    version: i + 1,
+    index: 0,
+    type: event.type,
+    data: event.data,
+    commandId: 'c',
+    at: event.data.at,
+  }));
 }
-const given = (...events: readonly OrderEvent[]): Order => events.reduce((order, event) => orderActor.evolve(order, event), orderActor.initial);
+const given = (...events: readonly OrderEvent[]): Order =>
+  events.reduce((order, event) => orderActor.evolve(order, event), orderActor.initial);
 
 describe('an order, seen from outside', () => {
   it('shows money as decimal strings: sums unrounded, the total rounded once', () => {
@@ -31,12 +46,20 @@ describe('an order, seen from outside', () => {
       email: 'ada@customers.example',
       lines: [
         {
-          productId: 'p-1', sku: '85123A@2.55', name: 'Lantern', quantity: 6,
-          unitPrice: { amount: '2.55', currency: 'GBP' }, total: { amount: '15.30', currency: 'GBP' },
+          productId: 'p-1',
+          sku: '85123A@2.55',
+          name: 'Lantern',
+          quantity: 6,
+          unitPrice: { amount: '2.55', currency: 'GBP' },
+          total: { amount: '15.30', currency: 'GBP' },
         },
         {
-          productId: 'p-2', sku: 'M@0.001', name: 'Pin', quantity: 3,
-          unitPrice: { amount: '0.001', currency: 'GBP' }, total: { amount: '0.003', currency: 'GBP' },
+          productId: 'p-2',
+          sku: 'M@0.001',
+          name: 'Pin',
+          quantity: 3,
+          unitPrice: { amount: '0.001', currency: 'GBP' },
+          total: { amount: '0.003', currency: 'GBP' },
         },
       ],
       total: { amount: '15.30', currency: 'GBP' },
@@ -59,7 +82,10 @@ describe('an order, seen from outside', () => {
   });
 
   it('knows the minor units of its currency', () => {
-    expect(viewOrder('o', { ...given(placed), currency: 'JPY', total: 1_530 }).total).toEqual({ amount: '1530', currency: 'JPY' });
+    expect(viewOrder('o', { ...given(placed), currency: 'JPY', total: 1_530 }).total).toEqual({
+      amount: '1530',
+      currency: 'JPY',
+    });
   });
 });
 
@@ -72,7 +98,9 @@ describe('what POST /orders answers', () => {
   it('is not known before stock has answered', () => {
     expect(asAnswered([])).toBeUndefined();
     expect(asAnswered(journalOf(placed))).toBeUndefined();
-    expect(asAnswered(journalOf(placed, { type: 'PartitionReserved', data: { at: at(1), partition: 'main' } }))).toBeUndefined();
+    expect(
+      asAnswered(journalOf(placed, { type: 'PartitionReserved', data: { at: at(1), partition: 'main' } })),
+    ).toBeUndefined();
   });
 
   it.each<readonly [string, readonly OrderEvent[], string]>([
@@ -103,7 +131,11 @@ describe('the timeline', () => {
       { type: 'Refunded', data: { at: at(6), refundId: 'r', refunded: 1, complete: false } },
     );
     expect(viewTimeline(journal)).toEqual([
-      { at: '2010-12-01T08:26:00.000Z', type: 'Placed', data: { lines: 2, total: { amount: '15.30', currency: 'GBP' } } },
+      {
+        at: '2010-12-01T08:26:00.000Z',
+        type: 'Placed',
+        data: { lines: 2, total: { amount: '15.30', currency: 'GBP' } },
+      },
       { at: '2010-12-01T08:26:02.000Z', type: 'StockReserved', data: {} },
       { at: '2010-12-01T08:26:03.000Z', type: 'StockRejected', data: { shortages } },
       { at: '2010-12-01T08:26:04.000Z', type: 'PaymentFailed', data: { reason: 'card-declined' } },

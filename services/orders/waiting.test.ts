@@ -19,7 +19,8 @@ function node(stored: () => Promise<Versioned | undefined> = async () => undefin
     },
   };
   const waiting = createWaiting(host as unknown as Host<Order, OrderCommand>, stored);
-  const commit = (id: string, version: number, status: OrderStatus) => listener([{ id, version, state: order(status) }]);
+  const commit = (id: string, version: number, status: OrderStatus) =>
+    listener([{ id, version, state: order(status) }]);
   return { waiting, commit, stored };
 }
 
@@ -84,7 +85,11 @@ describe('the stream of an order', () => {
   it('begins with what is, unless the reader has seen it, and goes on with what comes', async () => {
     const { waiting, commit, stored } = node();
     const stream = streamOrder(waiting, stored, 'o', versioned(2, 'AWAITING_PAYMENT'), 0);
-    expect((await stream.next()).value).toMatchObject({ id: '2', event: 'order', data: { id: 'o', status: 'AWAITING_PAYMENT' } });
+    expect((await stream.next()).value).toMatchObject({
+      id: '2',
+      event: 'order',
+      data: { id: 'o', status: 'AWAITING_PAYMENT' },
+    });
     const next = stream.next();
     await turn();
     commit('o', 3, 'PAID');
