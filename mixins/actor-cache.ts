@@ -4,9 +4,9 @@
 import type { Change, Loaded } from './store.ts';
 
 /** Weight of all that is cached (about one per 300 bytes); beyond it the actor used longest ago goes. */
-export const CACHE_WEIGHT_MAX = 24_000;
+export const CACHE_WEIGHT_MAX = 15_000;
 /** Rows remembered of one actor with many rows; beyond it the oldest go (its version stays). */
-export const CACHE_ROWS_MAX = 20_000;
+export const CACHE_ROWS_MAX = 12_000;
 
 export interface CachedActor {
   version: number;

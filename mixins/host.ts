@@ -12,7 +12,7 @@ import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { Problem } from '../brokers/problem.ts';
 import { createCache } from './actor-cache.ts';
 import { type Entry, isGuess, type Outcome, runBatch } from './batch.ts';
-import { isBusy, restAfter } from './pressure.ts';
+import { isBusy, noteCaller, restAfter } from './pressure.ts';
 import { createRelay, type Transport } from './relay.ts';
 import { type ActorStore, type Change, type DueTimer, type Handled, StoreUnavailable } from './store.ts';
 
@@ -259,7 +259,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     entry.reject(error);
   }
 
-  function tell(
+  function admit(
     id: string,
     command: C,
     told: TellOptions<S>,
@@ -286,7 +286,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   async function deliver({ id, commandId, command, sentAt }: Delivery): Promise<DeliveryAnswer> {
     if (now() - sentAt > DELIVERY_AGE_MAX_MS) return { refused: 'too-old' };
     try {
-      const { refused } = await tell(id, command as C, { commandId, isNew: true });
+      const { refused } = await admit(id, command as C, { commandId, isNew: true });
       return refused === undefined ? { done: true } : { refused: refused.refused };
     } catch (error) {
       if (error instanceof Problem && error.retryable) return { retry: error.message };
@@ -316,7 +316,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
 
   async function fire({ id, name, command, commandId }: DueTimer): Promise<void> {
     try {
-      await tell(id, command as C, { commandId }, { timer: name });
+      await admit(id, command as C, { commandId }, { timer: name });
     } catch (error) {
       // The next poll finds it again.
       if (error instanceof Problem && error.retryable) return;
@@ -331,7 +331,10 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   }
 
   return {
-    tell,
+    tell(id, command, told) {
+      if (gatherMs === 0) noteCaller();
+      return admit(id, command, told);
+    },
     receive: (deliveries) => Promise.all(deliveries.map(deliver)),
     onCommitted(listener) {
       listeners.add(listener);

@@ -1,6 +1,7 @@
 // How busy this process is, for work that can wait: who answers callers goes first, what happens behind yields.
 //
-// Measured as the share of time in which the event loop had something to do (`performance.eventLoopUtilization`).
+// Measured as the share of time in which the event loop had something to do (`performance.eventLoopUtilization`), and only
+// while there are callers: work behind never yields to itself.
 
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
@@ -11,11 +12,20 @@ export const BUSY = 0.75;
 /** Longest rest between two batches of work behind, in milliseconds: it always goes on. */
 export const REST_MAX_MS = 250;
 /** Under pressure, work behind rests this many times as long as it worked. */
-const REST_PER_WORK = 8;
+const REST_PER_WORK = 5;
 
+/** After the last command of a caller, the machine belongs to them for so long, in milliseconds. */
+const CALLER_MS = 100;
+
+let calledAt = Number.NEGATIVE_INFINITY;
 let last: EventLoopUtilization = performance.eventLoopUtilization();
 let sampledAt = performance.now();
 let share = 0;
+
+/** A command arrived that somebody waits for. */
+export function noteCaller(): void {
+  calledAt = performance.now();
+}
 
 /** Whether callers need this process for themselves just now. */
 export function isBusy(): boolean {
@@ -26,7 +36,7 @@ export function isBusy(): boolean {
     last = current;
     sampledAt = now;
   }
-  return share >= BUSY;
+  return share >= BUSY && now - calledAt < CALLER_MS;
 }
 
 /** How long work behind rests under pressure after a batch that took `workedMs`, all in milliseconds. */

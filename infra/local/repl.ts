@@ -47,17 +47,16 @@ const asOperator = ((next: Call) => (action: string, params: object, options?: C
 /** One command at a time, also when they come faster than they are done; the end waits for the last one. */
 function oneByOne(repl: REPLServer, end: () => Promise<void>): void {
   const evaluate = repl.eval;
-  let last: Promise<void> = Promise.resolve();
-  const inTurn: REPLEval = (text, context, file, done) => {
-    last = last.then(
-      () =>
-        new Promise((resolve) => {
-          evaluate.call(repl, text, context, file, (error, result) => {
-            done(error, result);
-            resolve();
-          });
-        }),
-    );
+  let last = Promise.resolve();
+  async function runAfter(before: Promise<void>, ...[text, context, file, done]: Parameters<REPLEval>): Promise<void> {
+    await before;
+    const [error, result] = await new Promise<[Error | null, unknown]>((ended) => {
+      evaluate.call(repl, text, context, file, (...outcome) => ended(outcome));
+    });
+    done(error, result);
+  }
+  const inTurn: REPLEval = (...given) => {
+    last = runAfter(last, ...given);
   };
   Object.assign(repl, { eval: inTurn, ignoreUndefined: true });
   repl.removeAllListeners('exit');

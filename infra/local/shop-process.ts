@@ -13,6 +13,8 @@ import { commandLine, treeOf } from './process-tree.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const GIVE_UP_MS = 60_000;
 const POLL_MS = 25;
+const ANSWER_MS = 2_000;
+const IMPATIENCE_MS = 100;
 
 export interface ShopProcess {
   readonly url: string;
@@ -22,11 +24,16 @@ export interface ShopProcess {
   readonly tookMs: number;
   /** The embedded PostgreSQL, for measurements beside the shop. */
   readonly databaseUrl: string;
+  /** The end of what the terminal has shown. */
+  printed(): string;
   /** Ctrl-C, as a terminal sends it: to the whole group. Resolves with how long it took, in milliseconds. */
-  stop(): Promise<number>;
-  /** kill -9 of the whole process tree, or of the node process of the shop alone. */
-  kill(what: 'tree' | 'node'): Promise<void>;
+  stop(options?: { readonly twice?: boolean }): Promise<number>;
+  /** kill -9. Resolves when the shop has ended, which it does by itself without PostgreSQL; without a provider it goes on. */
+  kill(what: Victim): Promise<void>;
 }
+
+/** The whole process tree, the node process of the shop alone, or one of the servers below it. */
+export type Victim = 'tree' | 'node' | 'provider' | 'postgres';
 
 export interface ShopProcessOptions {
   readonly dataDir: string;
@@ -76,26 +83,37 @@ export async function startShopProcess({
     pid,
     tookMs: performance.now() - startedAt,
     databaseUrl: databaseUrl(dataDir),
-    async stop() {
+    printed: () => printed,
+    async stop({ twice = false } = {}) {
       const at = performance.now();
       const closed = shop.exitCode === null ? once(shop, 'close') : undefined;
-      if (closed !== undefined) process.kill(-pid, 'SIGINT');
+      if (closed !== undefined) interrupt(pid);
+      if (twice) {
+        // An impatient finger; signals that come together would count as one.
+        await pause(IMPATIENCE_MS);
+        interrupt(pid);
+      }
       await closed;
       return performance.now() - at;
     },
     async kill(what) {
-      const tree = treeOf(pid);
-      await end(shop, what === 'tree' ? tree : tree.filter(isShop));
+      const victims = treeOf(pid).filter(isVictim[what]);
+      if (victims.length === 0) throw new Error(`there is no ${what} to kill`);
+      if (what === 'provider') victims.forEach(killNow);
+      else await end(shop, victims);
     },
   };
 }
+
+/** Somebody else's program may take the connection and say nothing. */
+const soon = () => ({ signal: AbortSignal.timeout(ANSWER_MS) });
 
 /** Ready, and a first request answered. */
 async function answers(url: string): Promise<boolean> {
   try {
     return (
-      (await fetch(`${url}/health/ready`)).status === 200 &&
-      (await fetch(`${url}/api/v1/products?limit=1`)).status === 200
+      (await fetch(`${url}/health/ready`, soon())).status === 200 &&
+      (await fetch(`${url}/api/v1/products?limit=1`, soon())).status === 200
     );
   } catch {
     return false;
@@ -104,20 +122,31 @@ async function answers(url: string): Promise<boolean> {
 
 async function end(shop: ChildProcess, pids: readonly number[]): Promise<void> {
   const closed = shop.exitCode === null && shop.signalCode === null ? once(shop, 'close') : undefined;
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended with its parent.
-    }
-  }
+  pids.forEach(killNow);
   await closed;
 }
 
-function isShop(pid: number): boolean {
-  const [program = '', ...words] = commandLine(pid);
-  return program.endsWith('node') && words.some((word) => word.endsWith('infra/local/start.ts'));
+const interrupt = (group: number) => signal(-group, 'SIGINT');
+const killNow = (pid: number) => signal(pid, 'SIGKILL');
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended with its parent.
+  }
 }
+
+const runs = (pid: number, program: RegExp, script = '') => {
+  const [first = '', ...words] = commandLine(pid);
+  return program.test(first) && (script === '' || words.some((word) => word.endsWith(script)));
+};
+const isVictim: Readonly<Record<Victim, (pid: number) => boolean>> = {
+  tree: () => true,
+  node: (pid) => runs(pid, /node$/, 'infra/local/start.ts'),
+  provider: (pid) => runs(pid, /node$/, 'provider/provider.ts'),
+  postgres: (pid) => runs(pid, /bin\/postgres$/),
+};
 
 /** Where the embedded PostgreSQL of a data folder listens, from its own pid file and the key that the shop made. */
 function databaseUrl(dataDir: string): string {
