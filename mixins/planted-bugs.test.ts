@@ -319,7 +319,7 @@ const planted: readonly Planted[] = [
     changes: [
       put(
         host,
-        `const { refused } = await tell(id, command as C, { commandId, isNew: true });`,
+        `const { refused } = await admit(id, command as C, { commandId, isNew: true });`,
         `void tell(id, command as C, { commandId, isNew: true }).catch(() => {});
       const refused = undefined as Refusal | undefined;`,
       ),
