@@ -6,7 +6,7 @@
 
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -67,6 +67,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.close();
   await shop.kill('tree').catch(() => {});
+  cpSync(join(folder, 'souk.log'), '/tmp/souk-restarts.log');//TMP
   rmSync(folder, { recursive: true, force: true });
 });
 
