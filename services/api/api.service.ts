@@ -69,7 +69,7 @@ export const apiService = (platform: Platform): SchemaOf<Api> => ({
       streams: createStreams(),
       stopping: false,
       logFault: (error, particulars) =>
-        logger.error('request failed', { ...particulars, error: error instanceof Error ? error.stack : error }),
+        logger.error({ ...particulars, error: error instanceof Error ? error.stack : error }, 'request failed'),
     };
     this.unmatched = metrics.of({ method: 'GET', path: 'unmatched' });
     this.readiness = createReadiness(broker);

@@ -1,3 +1,4 @@
+import { StoreUnavailable } from '../../mixins/store.ts';
 import { describe, expect, it } from '@jest/globals';
 import { Errors } from 'moleculer';
 import { Problem } from '../../brokers/problem.ts';
@@ -75,6 +76,7 @@ describe('a failure', () => {
   it.each([
     [new Errors.ServiceNotFoundError({ action: 'orders.place' })],
     [new Errors.ServiceNotAvailableError({ action: 'orders.place' })],
+    [new StoreUnavailable('the connection was lost')],
     [new Errors.RequestTimeoutError({ action: 'orders.place' })],
     [new Errors.RequestSkippedError({ action: 'orders.place' })],
     [new Errors.RequestRejectedError({ action: 'orders.place' })],

@@ -5,7 +5,7 @@ import { isProblem, membersShown, Problem, type ProblemDetail, statusOfSlug } fr
 
 /** Seconds after which a caller may try again when the shop cannot say it better. */
 const RETRY_AFTER_S = 1;
-/** Moleculer's own errors that mean: nobody there to answer, for now. By name, because they arrive from other nodes too. */
+/** Errors that mean: nobody there to answer, for now; most are Moleculer's own. By name, because they arrive from other nodes too. */
 const outages = new Set([
   'ServiceNotFoundError',
   'ServiceNotAvailableError',
@@ -13,6 +13,9 @@ const outages = new Set([
   'RequestSkippedError',
   'RequestRejectedError',
   'BrokerDisconnectedError',
+  // A database or a log that is away, wherever a service asked it.
+  'StoreUnavailable',
+  'LogUnavailable',
 ]);
 
 interface Thrown {
