@@ -370,7 +370,9 @@ describe('outbox', () => {
     const teller: typeof shelf = {
       ...shelf,
       react: (_rows, event, id) =>
-        event.type === 'Moved' ? [{ kind: 'publish', topic: 'cart.updated', key: id, data: { row: event.data.row } }] : [],
+        event.type === 'Moved'
+          ? [{ kind: 'publish', topic: 'cart.updated', key: id, data: { row: event.data.row } }]
+          : [],
     };
     const store = memoryStore('stock');
     const { host, tell, alerts } = await open(store, { actor: teller, transport });

@@ -27,7 +27,7 @@ export const PATIENCE_MS = 5_000;
 /** Waiting commands for which a lane gathers no longer, unless callers need the machine. */
 const GATHERED_ENOUGH = 128;
 /** How far work behind may lag while callers need the machine, in milliseconds. */
-const LAG_MAX_MS = 3_000;
+const LAG_MAX_MS = 2_000;
 /** First and longest pause between attempts at an absent database, in milliseconds. */
 const PAUSE_MS = { first: 20, longest: 500 };
 /** How often due timers are looked for, in milliseconds. */

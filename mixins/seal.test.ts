@@ -29,7 +29,9 @@ describe('a sealed text', () => {
       expect(() => unseal(key, 'order-1', changed.toString('base64url'))).toThrow(/authenticat|initialization vector/);
     }
     for (let length = 0; length < bytes.length; length++) {
-      expect(() => unseal(key, 'order-1', bytes.subarray(0, length).toString('base64url'))).toThrow(/authenticat|initialization vector/);
+      expect(() => unseal(key, 'order-1', bytes.subarray(0, length).toString('base64url'))).toThrow(
+        /authenticat|initialization vector/,
+      );
     }
   });
 });

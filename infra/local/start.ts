@@ -7,18 +7,20 @@ import { createTerminal } from './terminal.ts';
 
 /** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */
 const STOP_MAX_MS = 5_000;
+/** Without its database the shop has nothing to finish: it says so to whoever waits, and ends. In milliseconds. */
+const BROKEN_STOP_MAX_MS = 5_000;
 
 const terminal = createTerminal(process.stdout);
 const startedAt = performance.now();
 let shop: Shop | undefined;
 let ending = false;
 
-async function end(reason: string, code: number): Promise<void> {
+async function end(reason: string, code: number, withinMs: number = STOP_MAX_MS): Promise<void> {
   // Ctrl-C reaches the whole process group, often twice: the second one changes nothing.
   if (ending) return;
   ending = true;
   terminal.step(`${reason}: finishing what is under way`);
-  setTimeout(() => process.exit(code), STOP_MAX_MS).unref();
+  setTimeout(() => process.exit(code), withinMs).unref();
   await shop?.stop();
   terminal.done('Stopped. Everything is in the data folder; npm start goes on from here.');
   process.exit(code);
@@ -30,7 +32,7 @@ try {
   shop = await startShop({
     settings: readSettings(process.env),
     progress: terminal.step,
-    onBroken: (message) => void end(message, 1),
+    onBroken: (message) => void end(message, 1, BROKEN_STOP_MAX_MS),
   });
   if (!ending) terminal.welcome(shop, performance.now() - startedAt);
 } catch (error) {
