@@ -8,7 +8,7 @@ import { createTerminal } from './terminal.ts';
 /** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */
 const STOP_MAX_MS = 5_000;
 /** Without its database the shop has nothing to finish: it says so to whoever waits, and ends. In milliseconds. */
-const BROKEN_STOP_MAX_MS = 5_000;
+const BROKEN_STOP_MAX_MS = 1_000;
 
 const terminal = createTerminal(process.stdout);
 const startedAt = performance.now();
