@@ -12,7 +12,7 @@ export const BUSY = 0.75;
 /** Longest rest between two batches of work behind, in milliseconds: it always goes on. */
 export const REST_MAX_MS = 250;
 /** Under pressure, work behind rests this many times as long as it worked. */
-const REST_PER_WORK = 5;
+const REST_PER_WORK = 4;
 
 /** After the last command of a caller, the machine belongs to them for so long, in milliseconds. */
 const CALLER_MS = 100;
