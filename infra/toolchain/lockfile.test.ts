@@ -44,7 +44,7 @@ describe('a lockfile', () => {
 
   it('holds no address of a registry and no engine, but keeps links', () => {
     const addresses = lock({
-      'node_modules/a': { version: '1.0.0', resolved: 'https://registry.example/a.tgz', engines: { node: '>=22' } },
+      'node_modules/a': { version: '1.0.0', resolved: 'https://packages.example/a.tgz', engines: { node: '>=22' } },
       'node_modules/b': { resolved: 'packages/b' },
     });
     expect([addressed(addresses), withEngines(addresses)]).toEqual([['node_modules/a'], ['node_modules/a']]);
