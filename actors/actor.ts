@@ -67,6 +67,14 @@ export interface Actor<S, C extends Message, E extends Message> {
 /** The state of an actor with many rows, as far as one command sees it. */
 export type Slice<Row> = Readonly<Record<string, Row | undefined>>;
 
+/**
+ * A slice with the rows of all of these; later ones win. It has no prototype: its keys are data, of which an engine would
+ * otherwise learn a new shape with each order.
+ */
+export function slice<Row>(...parts: readonly Slice<Row>[]): Slice<Row> {
+  return Object.assign(Object.create(null) as Record<string, Row | undefined>, ...parts);
+}
+
 /** Says no, with a slug that is part of the interface and a sentence for people. */
 export function refuse(refused: string, detail: string, errors?: readonly object[]): Refusal {
   return errors === undefined ? { refused, detail } : { refused, detail, errors };

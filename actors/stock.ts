@@ -17,6 +17,7 @@ import {
   type Refusal,
   refuse,
   type Slice,
+  slice,
   unreachable,
 } from './actor.ts';
 
@@ -231,67 +232,60 @@ function reserve(
 }
 
 function evolve(stock: Stock, event: StockEvent): Stock {
+  const rows: Rows = slice(stock);
   switch (event.type) {
-    case 'Received': {
-      const { sku, quantity } = event.data;
-      return { ...stock, ...moved(stock, [{ sku, quantity }], { received: 1, onHand: 1 }) };
-    }
-    case 'WrittenOff': {
-      const { sku, quantity } = event.data;
-      return { ...stock, ...moved(stock, [{ sku, quantity }], { writtenOff: 1, onHand: -1 }) };
-    }
-    case 'Reserved': {
-      const { orderId, lines } = event.data;
-      return { ...stock, ...moved(stock, lines, { reserved: 1 }), ...settled(stock, orderId, event.type, lines) };
-    }
+    case 'Received':
+      move(rows, [event.data], { received: 1, onHand: 1 });
+      break;
+    case 'WrittenOff':
+      move(rows, [event.data], { writtenOff: 1, onHand: -1 });
+      break;
+    case 'Reserved':
+      move(rows, event.data.lines, { reserved: 1 });
+      settle(rows, event.data.orderId, event.type, event.data.lines);
+      break;
     case 'Rejected':
-      return { ...stock, ...settled(stock, event.data.orderId, event.type, []) };
-    case 'Committed': {
-      const { orderId, lines } = event.data;
-      const sold = moved(stock, lines, { reserved: -1, onHand: -1, sold: 1 });
-      return { ...stock, ...sold, ...settled(stock, orderId, event.type, []) };
-    }
-    case 'Released': {
-      const { orderId, lines } = event.data;
-      return { ...stock, ...moved(stock, lines, { reserved: -1 }), ...settled(stock, orderId, event.type, []) };
-    }
-    case 'Returned': {
-      const { refundId, lines } = event.data;
-      const back: ReturnRow = { kind: 'return', lines };
-      return { ...stock, ...moved(stock, lines, { onHand: 1, returned: 1 }), [returnKey(refundId)]: back };
-    }
+      settle(rows, event.data.orderId, event.type, []);
+      break;
+    case 'Committed':
+      move(rows, event.data.lines, { reserved: -1, onHand: -1, sold: 1 });
+      settle(rows, event.data.orderId, event.type, []);
+      break;
+    case 'Released':
+      move(rows, event.data.lines, { reserved: -1 });
+      settle(rows, event.data.orderId, event.type, []);
+      break;
+    case 'Returned':
+      move(rows, event.data.lines, { onHand: 1, returned: 1 });
+      rows[returnKey(event.data.refundId)] = { kind: 'return', lines: event.data.lines };
+      break;
     default:
       return unreachable(event);
-  }
-}
-
-type Balance = Exclude<keyof SkuRow, 'kind'>;
-
-/** The rows of the lines after their pieces moved: each balance named gains (1) or loses (-1) the line's quantity. */
-function moved(
-  stock: Stock,
-  lines: readonly { readonly sku: string; readonly quantity: number }[],
-  signs: Partial<Record<Balance, 1 | -1>>,
-): Record<string, SkuRow> {
-  const rows: Record<string, SkuRow> = {};
-  for (const { sku, quantity } of lines) {
-    const row: Record<Balance, number> & { kind: 'sku' } = { ...balancesOf(stock, sku) };
-    for (const balance of Object.keys(signs) as Balance[]) row[balance] += quantity * (signs[balance] as number);
-    rows[skuKey(sku)] = row;
   }
   return rows;
 }
 
-function settled(
-  stock: Stock,
-  orderId: string,
-  event: StockEvent['type'],
-  lines: readonly StockLine[],
-): Record<string, ReservationRow> {
-  const before = reservationOf(stock, orderId)?.status ?? 'none';
+type Rows = Record<string, Stock[string]>;
+type Balance = Exclude<keyof SkuRow, 'kind'>;
+
+/** The pieces of the lines move: each balance named gains (1) or loses (-1) the line's quantity. */
+function move(
+  rows: Rows,
+  lines: readonly { readonly sku: string; readonly quantity: number }[],
+  signs: Partial<Record<Balance, 1 | -1>>,
+): void {
+  for (const { sku, quantity } of lines) {
+    const row: Record<Balance, number> & { kind: 'sku' } = { ...balancesOf(rows, sku) };
+    for (const balance of Object.keys(signs) as Balance[]) row[balance] += quantity * (signs[balance] as number);
+    rows[skuKey(sku)] = row;
+  }
+}
+
+function settle(rows: Rows, orderId: string, event: StockEvent['type'], lines: readonly StockLine[]): void {
+  const before = reservationOf(rows, orderId)?.status ?? 'none';
   const status = reservationTransitions[before][event];
   invariant(status !== undefined, `a reservation that is ${before} cannot have the event ${event}`);
-  return { [reservationKey(orderId)]: { kind: 'reservation', status, lines } };
+  rows[reservationKey(orderId)] = { kind: 'reservation', status, lines };
 }
 
 /** Stock answers the order; everything else is quiet. */

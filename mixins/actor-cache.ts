@@ -7,6 +7,8 @@ import type { Change, Loaded } from './store.ts';
 export const CACHE_WEIGHT_MAX = 15_000;
 /** Rows remembered of one actor with many rows; beyond it the oldest go (its version stays). */
 export const CACHE_ROWS_MAX = 12_000;
+/** What stays when something has to go. A Map walks over what it has lost, so much goes at once instead of one by one. */
+const lowered = (max: number) => max - (max >> 4);
 
 export interface CachedActor {
   version: number;
@@ -49,8 +51,9 @@ export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_M
   function put(id: string, actor: CachedActor): void {
     actors.delete(id);
     actors.set(id, actor);
+    if (total <= weightMax) return;
     for (const [oldest, { weight }] of actors) {
-      if (total <= weightMax || oldest === id) break;
+      if (total <= lowered(weightMax) || oldest === id) break;
       actors.delete(oldest);
       total -= weight;
     }
@@ -65,8 +68,9 @@ export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_M
   function setRow(actor: CachedActor, key: string, data: unknown): void {
     actor.rows.delete(key);
     actor.rows.set(key, data);
+    if (actor.rows.size <= rowsMax) return;
     for (const oldest of actor.rows.keys()) {
-      if (actor.rows.size <= rowsMax) break;
+      if (actor.rows.size <= lowered(rowsMax)) break;
       actor.rows.delete(oldest);
     }
   }

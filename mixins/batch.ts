@@ -1,7 +1,7 @@
 // One batch of a lane, without its commit: load what is missing, decide one command after another in memory, and say
 // what has to be stored. Commands of one actor build on each other; a command that throws is taken out alone.
 
-import { type Actor, type At, isRefusal, type Message, type Reaction, type Slice } from '../actors/actor.ts';
+import { type Actor, type At, isRefusal, type Message, type Reaction, type Slice, slice } from '../actors/actor.ts';
 import type { ActorCache } from './actor-cache.ts';
 import type { Told } from './host.ts';
 import {
@@ -58,14 +58,16 @@ interface Draft {
   state: unknown;
   /** Whether `state` differs from what is stored. */
   dirty: boolean;
-  /** Rows as the batch sees them (actors with rows). */
+  /** Rows as the batch sees them; actors with one state share a map that stays empty, and likewise `changed`. */
   readonly rows: Map<string, unknown>;
   readonly changed: Set<string>;
   readonly journal: JournalEntry[];
   readonly handled: Handled[];
   readonly outbox: Outgoing[];
-  readonly timers: Map<string, NewTimer>;
-  readonly cancelled: Set<string>;
+  /** One at most of each name. */
+  timers: readonly NewTimer[];
+  /** Names, each once. */
+  cancelled: readonly string[];
 }
 
 /** Loads, decides, and returns the answers to give once the changes are committed. */
@@ -84,7 +86,8 @@ export async function runBatch<S, C extends Message, E extends Message>(
   entries.forEach((entry, i) => {
     // The rows are taken over before the cache learns the new ones: learning may let old ones go.
     const cached = cache.get(entry.id);
-    const draft = drafts.get(entry.id) ?? open(entry.id, cached ?? loaded.actors.get(entry.id));
+    const draft =
+      drafts.get(entry.id) ?? open(entry.id, cached ?? loaded.actors.get(entry.id), actor.needs !== undefined);
     drafts.set(entry.id, draft);
     for (const key of needs[i] ?? []) {
       if (draft.rows.has(key)) continue;
@@ -132,7 +135,14 @@ function missing<S, C extends Message, E extends Message>(
   return { ids: [...ids], rows: [...rows.values()], commands };
 }
 
-function open(id: string, known: { readonly version: number; readonly state: unknown } | undefined): Draft {
+const noRows = new Map<string, unknown>();
+const noKeys = new Set<string>();
+
+function open(
+  id: string,
+  known: { readonly version: number; readonly state: unknown } | undefined,
+  hasRows: boolean,
+): Draft {
   const version = known?.version ?? 0;
   return {
     id,
@@ -140,13 +150,13 @@ function open(id: string, known: { readonly version: number; readonly state: unk
     version,
     state: known?.state,
     dirty: false,
-    rows: new Map(),
-    changed: new Set(),
+    rows: hasRows ? new Map() : noRows,
+    changed: hasRows ? new Set() : noKeys,
     journal: [],
     handled: [],
     outbox: [],
-    timers: new Map(),
-    cancelled: new Set(),
+    timers: [],
+    cancelled: [],
   };
 }
 
@@ -156,10 +166,9 @@ function see<S>(
   keys: readonly string[] | undefined,
 ): { state: S; version: number } {
   if (actor.needs === undefined) return { state: (draft.state ?? actor.initial) as S, version: draft.version };
-  return {
-    state: Object.fromEntries((keys ?? []).map((key) => [key, draft.rows.get(key)])) as S,
-    version: draft.version,
-  };
+  const rows: Record<string, unknown> = slice();
+  for (const key of keys ?? []) rows[key] = draft.rows.get(key);
+  return { state: rows as S, version: draft.version };
 }
 
 /** Decides one command on the draft. The draft changes only when everything went well. */
@@ -209,7 +218,8 @@ function decideOne<S, C extends Message, E extends Message>(
     ...(entry.fingerprint === undefined ? {} : { fingerprint: entry.fingerprint }),
     ...(answer === undefined ? {} : { answer }),
   });
-  if (entry.timer !== undefined) draft.cancelled.add(entry.timer);
+  if (entry.timer !== undefined)
+    draft.cancelled = [...draft.cancelled.filter((name) => name !== entry.timer), entry.timer];
   reactions.forEach(({ index, reaction }, n) =>
     leave(actor.name, draft, reaction, { version, index, n, at: entry.command.at }),
   );
@@ -261,13 +271,14 @@ function leave(
       return out('perform', reaction.task, draft.id, reaction.data);
     case 'timer': {
       const { name, afterMs, command } = reaction;
-      draft.cancelled.delete(name);
-      draft.timers.set(name, { id: draft.id, name, afterMs, command, commandId: messageId });
+      const timer = { id: draft.id, name, afterMs, command, commandId: messageId };
+      draft.cancelled = draft.cancelled.filter((other) => other !== name);
+      draft.timers = [...draft.timers.filter((other) => other.name !== name), timer];
       return;
     }
     case 'cancel-timer':
-      draft.timers.delete(reaction.name);
-      draft.cancelled.add(reaction.name);
+      draft.timers = draft.timers.filter(({ name }) => name !== reaction.name);
+      draft.cancelled = [...draft.cancelled.filter((name) => name !== reaction.name), reaction.name];
       return;
   }
 }
@@ -278,19 +289,20 @@ function toChange(draft: Draft): Change {
     expected: draft.expected,
     version: draft.version,
     ...(draft.dirty ? { state: draft.state } : {}),
-    rows: [...draft.changed].map((key) => ({ key, data: draft.rows.get(key) })),
+    rows: draft.changed === noKeys ? [] : [...draft.changed].map((key) => ({ key, data: draft.rows.get(key) })),
     journal: draft.journal,
     handled: draft.handled,
     outbox: draft.outbox,
-    timers: [...draft.timers.values()],
-    cancelled: [...draft.cancelled],
+    timers: draft.timers,
+    cancelled: draft.cancelled,
   };
 }
 
 /** The data without anything under a key `sealed`: secrets travel in events, but the journal keeps none. */
 export function withoutSealed(data: object): object {
   let copy: Record<string, unknown> | undefined;
-  for (const [key, value] of Object.entries(data)) {
+  for (const key in data) {
+    const value = (data as Record<string, unknown>)[key];
     if (key === 'sealed') {
       copy ??= { ...data };
       delete copy[key];

@@ -7,7 +7,7 @@
 // While one batch commits the next one gathers, so an idle shop pays no delay and a busy one shares its fsync.
 // The order of safety: an answer, also a refusal or a no-op, leaves only after its actor's version was confirmed.
 
-import type { Actor, Message, Refusal } from '../actors/actor.ts';
+import { type Actor, type Message, type Refusal, slice } from '../actors/actor.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { Problem } from '../brokers/problem.ts';
 import { createCache } from './actor-cache.ts';
@@ -28,6 +28,8 @@ export const PATIENCE_MS = 5_000;
 const GATHERED_ENOUGH = 128;
 /** How far work behind may lag while callers need the machine, in milliseconds. */
 const LAG_MAX_MS = 2_000;
+/** What its actors have sent and is not delivered yet shortens its rests, so many rows end them: this bounds memory. */
+const LAG_MAX_ROWS = 30_000;
 /** First and longest pause between attempts at an absent database, in milliseconds. */
 const PAUSE_MS = { first: 20, longest: 500 };
 /** How often due timers are looked for, in milliseconds. */
@@ -138,12 +140,13 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
 
   /**
    * Work that nobody waits for gathers while the lane is busy: fewer, larger batches cost far less. While callers need
-   * the machine it yields to them, but lags no more than `LAG_MAX_MS` behind.
+   * the machine it yields to them, but lags no more than `LAG_MAX_MS` and `LAG_MAX_ROWS` behind.
    */
   async function rest(workedMs: number): Promise<void> {
     const [oldest] = queue;
     const mayLag = oldest !== undefined && now() - oldest.command.at < LAG_MAX_MS;
-    if (mayLag && isBusy()) await pause(restAfter(workedMs, gatherMs));
+    const patience = Math.max(0, 1 - relay.waiting() / LAG_MAX_ROWS);
+    if (mayLag && isBusy()) await pause(restAfter(workedMs * patience, gatherMs));
     else if (queue.length < GATHERED_ENOUGH) await pause(gatherMs);
   }
 
@@ -203,8 +206,11 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   }
 
   function seen({ id, version, rows, state }: Change): readonly Committed<S>[] {
-    if (actor.needs !== undefined)
-      return [{ id, version, state: Object.fromEntries(rows.map(({ key, data }) => [key, data])) as S }];
+    if (actor.needs !== undefined) {
+      const changed: Record<string, unknown> = slice();
+      for (const { key, data } of rows) changed[key] = data;
+      return [{ id, version, state: changed as S }];
+    }
     const known = state ?? cache.get(id)?.state;
     // Nothing happened to it but an answer that is kept, and the cache has let its state go: there is no news.
     return known === undefined ? [] : [{ id, version, state: known as S }];

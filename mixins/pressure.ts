@@ -8,11 +8,11 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 /** How often the share is measured, in milliseconds. */
 const SAMPLE_MS = 100;
 /** Share of the time from which on work behind gives way. */
-export const BUSY = 0.75;
+export const BUSY = 0.8;
 /** Longest rest between two batches of work behind, in milliseconds: it always goes on. */
 export const REST_MAX_MS = 250;
-/** Under pressure, work behind rests this many times as long as it worked. */
-const REST_PER_WORK = 4;
+/** When all of the time is taken, work behind rests this many times as long as it worked; less when less is taken. */
+const REST_PER_WORK = 24;
 
 /** After the last command of a caller, the machine belongs to them for so long, in milliseconds. */
 const CALLER_MS = 100;
@@ -41,5 +41,6 @@ export function isBusy(): boolean {
 
 /** How long work behind rests under pressure after a batch that took `workedMs`, all in milliseconds. */
 export function restAfter(workedMs: number, leastMs: number): number {
-  return Math.min(REST_MAX_MS, Math.max(leastMs, workedMs * REST_PER_WORK));
+  const need = Math.max(0, (share - BUSY) / (1 - BUSY));
+  return Math.min(REST_MAX_MS, Math.max(leastMs, workedMs * REST_PER_WORK * need));
 }

@@ -189,9 +189,11 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
     }
   }
 
+  /** The first of what is ready, as many as go together; looks no further than that, however many wait. */
   function nextBatch({ ready, batchMax }: Channel): readonly Item[] {
-    const suspect = ready.findIndex(({ failures }, i) => i < batchMax && failures >= ALONE_AFTER);
-    return ready.splice(0, suspect === -1 ? batchMax : Math.max(suspect, 1));
+    let size = 0;
+    while (size < batchMax && size < ready.length && (ready[size] as Item).failures < ALONE_AFTER) size += 1;
+    return ready.splice(0, Math.max(size, 1));
   }
 
   async function run(channel: Channel, items: readonly Item[]): Promise<void> {

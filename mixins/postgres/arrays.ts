@@ -63,7 +63,9 @@ function fixedArray(
 ): Buffer {
   const target = Buffer.allocUnsafe(HEADER_BYTES + values.length * (LENGTH_BYTES + bytes));
   let at = writeHeader(target, elementType, values.length);
-  for (const value of values) {
+  // By index: this runs for every column of every batch, and an iterator is an object for each element.
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number | null;
     if (value === null) at = target.writeInt32BE(NULL_LENGTH, at);
     else at = write(target, value, target.writeInt32BE(bytes, at));
   }

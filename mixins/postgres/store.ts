@@ -22,10 +22,22 @@ export interface PostgresStoreOptions {
   readonly rowsActor?: boolean;
 }
 
-/** Where an outbox row lies: its number, and when it was stored, which tells the day. */
+/**
+ * Where an outbox row lies: its number, and when it was stored, which tells the day. Noted on rows that this process
+ * committed or read (a WeakMap would cost the garbage collector dearly); others are found by their message id, slowly.
+ */
+const PLACE = Symbol('place');
 interface Place {
   readonly seq: string;
   readonly storedAt: number;
+}
+
+function placeOf(row: Outgoing): Place | undefined {
+  return (row as { [PLACE]?: Place })[PLACE];
+}
+
+function setPlace(row: Outgoing, place: Place): void {
+  (row as { [PLACE]?: Place })[PLACE] = place;
 }
 
 /** The store of one kind of actor in the schema of its context. It ends with its database. */
@@ -40,8 +52,6 @@ export function postgresStore({
   const sections = { readColumns, hasRows: rowsActor };
   const commit = statements.commitStatement({ ...sections, hasTimers: false });
   const commitWithTimers = statements.commitStatement({ ...sections, hasTimers: true });
-  /** Of rows that this process committed or read; others are found by their message id, which is slow. */
-  const places = new WeakMap<Outgoing, Place>();
 
   return {
     actor,
@@ -106,7 +116,7 @@ export function postgresStore({
       }
       for (const { id, outbox } of changes) {
         if (!winners.has(id)) continue;
-        for (const row of outbox) places.set(row, { seq: seqs.get(row.messageId) as string, storedAt });
+        for (const row of outbox) setPlace(row, { seq: seqs.get(row.messageId) as string, storedAt });
       }
       return winners;
     },
@@ -132,19 +142,19 @@ export function postgresStore({
       const rows = await side.run(statements.unsent, [int4Array(buckets), olderThanMs, limit]);
       return (rows as string[][]).map((row) => {
         const outgoing = toOutgoing(row);
-        places.set(outgoing, { seq: outgoing.seq, storedAt: Number(row[10]) });
+        setPlace(outgoing, { seq: outgoing.seq, storedAt: Number(row[10]) });
         return outgoing;
       });
     },
 
     async acknowledge(rows) {
-      const found = rows.flatMap((row) => places.get(row) ?? []);
+      const found = rows.flatMap((row) => placeOf(row) ?? []);
       if (found.length > 0) {
         const seqs = int8Array(found.map(({ seq }) => Number(seq)));
         const times = found.map(({ storedAt }) => storedAt).sort((a, b) => a - b);
         await side.run(statements.acknowledge, [seqs, times.at(0) ?? 0, times.at(-1) ?? 0]);
       }
-      const others = rows.filter((row) => !places.has(row)).map(({ messageId }) => messageId);
+      const others = rows.filter((row) => placeOf(row) === undefined).map(({ messageId }) => messageId);
       if (others.length > 0) await side.run(statements.acknowledgeById, [textArray(others)]);
     },
 
