@@ -307,7 +307,7 @@ export function withoutSealed(data: object): object {
       copy ??= { ...data };
       delete copy[key];
     } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      const inner = withoutSealed(value as object);
+      const inner = withoutSealed(value);
       if (inner !== value) (copy ??= { ...data })[key] = inner;
     }
   }

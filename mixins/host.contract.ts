@@ -62,6 +62,8 @@ const PATIENCE_MS = 3_000;
 const LAG_MS = 8;
 /** What a host whose callers do not wait may gather, in milliseconds. */
 const GATHER_MS = 10;
+/** Longest rest of a host whose callers do not wait, in milliseconds. */
+const REST_MAX_MS = 250;
 /** How long everything may take to come to rest after the last fault, in milliseconds. */
 const HEAL_MS = 30_000;
 
@@ -283,6 +285,7 @@ function createWorld({ createHost, memoryStore, StoreUnavailable, Problem }: Hos
       alert,
       holder,
       gatherMs: chance.below(2) * GATHER_MS,
+      pressure: { noteCaller() {}, restAfter: () => chance.below(2) * chance.below(REST_MAX_MS) },
       transport: { deliver: () => never, publish: () => never, perform: () => never },
     });
     const shelfHost = createHost({

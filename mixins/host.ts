@@ -12,7 +12,7 @@ import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { Problem } from '../brokers/problem.ts';
 import { createCache } from './actor-cache.ts';
 import { type Entry, isGuess, type Outcome, runBatch } from './batch.ts';
-import { isBusy, noteCaller, restAfter } from './pressure.ts';
+import { type Pressure, processPressure } from './pressure.ts';
 import { createRelay, type Transport } from './relay.ts';
 import { type ActorStore, type Change, type DueTimer, type Handled, StoreUnavailable } from './store.ts';
 
@@ -96,6 +96,8 @@ export interface HostOptions<S, C extends Message, E extends Message> {
   readonly timers?: boolean;
   /** How long a busy lane gathers commands that no caller waits for, in milliseconds; default 0. */
   readonly gatherMs?: number;
+  /** Whether callers need the machine; default: the pressure on this process. */
+  readonly pressure?: Pressure;
   /** Milliseconds since 1970; the host's only clock. */
   readonly now?: () => number;
   /** Name of this lane among the holders of leases; stable for the life of the process. */
@@ -107,7 +109,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Makes the host of one kind of actor over its store. Nothing runs before `start`. */
 export function createHost<S, C extends Message, E extends Message>(options: HostOptions<S, C, E>): Host<S, C> {
-  const { actor, store, alert, gatherMs = 0 } = options;
+  const { actor, store, alert, gatherMs = 0, pressure = processPressure } = options;
   const now = options.now ?? Date.now;
   const holder = options.holder ?? `${actor.name}-${process.pid}-${process.hrtime.bigint().toString(36)}`;
   const cache = createCache();
@@ -146,7 +148,8 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     const [oldest] = queue;
     const mayLag = oldest !== undefined && now() - oldest.command.at < LAG_MAX_MS;
     const patience = Math.max(0, 1 - relay.waiting() / LAG_MAX_ROWS);
-    if (mayLag && isBusy()) await pause(restAfter(workedMs * patience, gatherMs));
+    const restMs = mayLag ? pressure.restAfter(workedMs * patience) : 0;
+    if (restMs > 0) await pause(Math.max(restMs, gatherMs));
     else if (queue.length < GATHERED_ENOUGH) await pause(gatherMs);
   }
 
@@ -338,7 +341,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
 
   return {
     tell(id, command, told) {
-      if (gatherMs === 0) noteCaller();
+      if (gatherMs === 0) pressure.noteCaller();
       return admit(id, command, told);
     },
     receive: (deliveries) => Promise.all(deliveries.map(deliver)),
