@@ -1,4 +1,4 @@
-// Runs test levels one after another and adds them up. `npm test` is `unit sim int`.
+// Runs test levels one after another and adds them up. `npm test` is `unit sim int chaos`.
 //
 //   levels ──► jest per level (or once for all with --coverage) ──► counts ──► what was not shown ──► "N passed, N failed"
 //
