@@ -7,6 +7,7 @@ const order = {
   total: { amount: '5.10', currency: 'GBP' },
   lines: [{ name: 'LANTERN', quantity: 2, unitPrice: { amount: '2.55', currency: 'GBP' } }],
 };
+const created = { ...order, eventId: 'order/o-1/2/0/0' };
 const paid = { outcome: 'paid', eventId: 'payment/pay_1/3/0/0' } as const;
 
 function given(...events: readonly NotificationEvent[]) {
@@ -22,13 +23,13 @@ const orderNoted: NotificationEvent = { type: 'OrderNoted', data: order };
 const outcomeNoted: NotificationEvent = { type: 'OutcomeNoted', data: paid };
 describe('notification', () => {
   it('notes the order and its outcome, whichever comes first', () => {
-    expect(given().when({ type: 'NoteOrder', data: order })).toEqual([orderNoted]);
-    expect(given(outcomeNoted).when({ type: 'NoteOrder', data: order })).toEqual([orderNoted]);
+    expect(given().when({ type: 'NoteOrder', data: created })).toEqual([orderNoted]);
+    expect(given(outcomeNoted).when({ type: 'NoteOrder', data: created })).toEqual([orderNoted]);
     expect(given(orderNoted).when({ type: 'NoteOutcome', data: paid })).toEqual([outcomeNoted]);
   });
   it('notes neither of them twice', () => {
     const known = given(orderNoted, outcomeNoted);
-    expect(known.when({ type: 'NoteOrder', data: order })).toEqual([]);
+    expect(known.when({ type: 'NoteOrder', data: created })).toEqual([]);
     expect(known.when({ type: 'NoteOutcome', data: { ...paid, outcome: 'failed' } })).toEqual([]);
   });
   it.each([
@@ -39,6 +40,20 @@ describe('notification', () => {
     expect(notificationActor.react(given(first, second).state, second, 'o-1')).toMatchObject([
       { kind: 'perform', task: 'mail', data: { messageId: 'payment.pay_1.3.0.0@souk', to: order.email } },
     ]);
+  });
+  it('confirms an order that costs nothing at once: no payment will be heard of', () => {
+    const free = { ...order, total: { amount: '0.00', currency: 'GBP' } };
+    const outcome = { outcome: 'paid', eventId: 'order/o-1/2/0/0' } as const;
+    const events = given().when({ type: 'NoteOrder', data: { ...free, eventId: outcome.eventId } });
+    expect(events).toEqual([
+      { type: 'OrderNoted', data: free },
+      { type: 'OutcomeNoted', data: outcome },
+    ]);
+    expect(mailOf('o-1', free, outcome)).toMatchObject({
+      messageId: 'order.o-1.2.0.0@souk',
+      subject: 'Your order o-1 is confirmed',
+      text: expect.stringContaining('nothing to pay'),
+    });
   });
   it('says in the mail what failed, and sums up what would be too long', () => {
     const lines = Array.from({ length: 51 }, () => order.lines[0] as (typeof order.lines)[0]);

@@ -1,5 +1,6 @@
 // The mails about one order (actor id = order id). The log keeps no order across topics, so the payment's outcome may be
-// known before the order is; the mail goes out with whichever comes second.
+// known before the order is; the mail goes out with whichever comes second. An order that costs nothing has no payment to
+// wait for.
 //
 //   order.created ──OrderNoted──┐
 //                               ├──both known──► perform mail
@@ -8,7 +9,7 @@
 // At least once: the mail server may see a mail twice, always with the same Message-ID. That it left is known to the outbox.
 
 import { type Actor, type At, invariant, unreachable } from './actor.ts';
-import type { Money } from './money.ts';
+import { type Money, parseAmount } from './money.ts';
 
 export interface NotedOrder {
   readonly email: string;
@@ -36,7 +37,8 @@ export interface Notification {
 }
 
 export type NotificationCommand =
-  | { readonly type: 'NoteOrder'; readonly data: NotedOrder }
+  /** `eventId` as in an outcome: that of `order.created`. */
+  | { readonly type: 'NoteOrder'; readonly data: NotedOrder & { readonly eventId: string } }
   | { readonly type: 'NoteOutcome'; readonly data: Outcome };
 
 export type NotificationEvent =
@@ -49,7 +51,7 @@ const LINES_SHOWN = 50;
 function decide(notification: Notification, command: At<NotificationCommand>): readonly NotificationEvent[] {
   switch (command.type) {
     case 'NoteOrder':
-      return notification.order === undefined ? [{ type: 'OrderNoted', data: command.data }] : [];
+      return notification.order === undefined ? noted(command.data) : [];
     case 'NoteOutcome':
       // The first outcome is final: a payment succeeds or fails once.
       return notification.outcome === undefined ? [{ type: 'OutcomeNoted', data: command.data }] : [];
@@ -57,6 +59,13 @@ function decide(notification: Notification, command: At<NotificationCommand>): r
       return unreachable(command);
   }
 }
+
+function noted({ eventId, ...order }: NotedOrder & { readonly eventId: string }): readonly NotificationEvent[] {
+  const event: NotificationEvent = { type: 'OrderNoted', data: order };
+  return isFree(order) ? [event, { type: 'OutcomeNoted', data: { outcome: 'paid', eventId } }] : [event];
+}
+
+const isFree = ({ total }: NotedOrder): boolean => parseAmount(total.amount) === 0;
 
 function evolve(notification: Notification, event: NotificationEvent): Notification {
   switch (event.type) {
@@ -76,24 +85,24 @@ export function mailOf(orderId: string, order: NotedOrder, outcome: Outcome): Ma
     .slice(0, LINES_SHOWN)
     .map(({ name, quantity, unitPrice }) => `  ${quantity} × ${name} at ${unitPrice.amount}`);
   const more = order.lines.length > LINES_SHOWN ? [`  … and ${order.lines.length - LINES_SHOWN} more lines`] : [];
-  const isPaid = outcome.outcome === 'paid';
+  const told = wordsOf(order, outcome, total);
   return {
     // Slashes are not allowed in the left side of a Message-ID (RFC 5322, dot-atom is).
     messageId: `${outcome.eventId.replaceAll('/', '.')}@souk`,
     to: order.email,
-    subject: isPaid ? `Your order ${orderId} is paid` : `Your order ${orderId} could not be paid`,
-    text: [
-      isPaid
-        ? `Thank you. We have received ${total} for your order:`
-        : `The payment of ${total} failed (${outcome.reason ?? 'no reason given'}); nothing was charged:`,
-      '',
-      ...shown,
-      ...more,
-      '',
-      `Total: ${total}`,
-      '',
-    ].join('\n'),
+    subject: `Your order ${orderId} ${told.became}`,
+    text: [told.sentence, '', ...shown, ...more, '', `Total: ${total}`, ''].join('\n'),
   };
+}
+
+function wordsOf(order: NotedOrder, { outcome, reason }: Outcome, total: string): { became: string; sentence: string } {
+  if (outcome === 'failed')
+    return {
+      became: 'could not be paid',
+      sentence: `The payment of ${total} failed (${reason ?? 'no reason given'}); nothing was charged:`,
+    };
+  if (isFree(order)) return { became: 'is confirmed', sentence: 'Thank you. There is nothing to pay for your order:' };
+  return { became: 'is paid', sentence: `Thank you. We have received ${total} for your order:` };
 }
 
 export const notificationActor: Actor<Notification, NotificationCommand, NotificationEvent> = {

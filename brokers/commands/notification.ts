@@ -12,10 +12,11 @@ const money = {
 export const notificationCommands: Readonly<Record<NotificationCommand['type'], object>> = {
   NoteOrder: {
     type: 'object',
-    required: ['email', 'total', 'lines'],
+    required: ['email', 'total', 'lines', 'eventId'],
     additionalProperties: false,
     properties: {
       email: { type: 'string' },
+      eventId: { type: 'string' },
       total: money,
       lines: {
         type: 'array',

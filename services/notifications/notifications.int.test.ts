@@ -39,6 +39,17 @@ describe('a shop without a mail server', () => {
     expect(second?.text).toContain('card-declined');
   });
 
+  it('confirms an order that costs nothing, for which no payment is heard of', async () => {
+    const product = await shop.product('0.00', 10);
+    const email = address();
+    const order = await shop.place([[product, 1]], { email });
+    const [mail] = await until('the mail is there', async () => {
+      const found = await mailsTo(email);
+      return found.length > 0 && found;
+    });
+    expect(mail?.subject).toBe(`Your order ${order.id} is confirmed`);
+  });
+
   it('writes to a customer at the account’s address, once', async () => {
     const product = await shop.product('1.00', 10);
     const customer = await shop.account();

@@ -84,7 +84,7 @@ function toCommand({ topic, id: eventId, data }: LogRecord): { id: string; comma
   if (topic === 'order.created') {
     const { email, total, lines } = data as NotedOrder;
     const noted = lines.map(({ name, quantity, unitPrice }) => ({ name, quantity, unitPrice }));
-    return { id: orderId, command: { type: 'NoteOrder', data: { email, total, lines: noted } } };
+    return { id: orderId, command: { type: 'NoteOrder', data: { email, total, lines: noted, eventId } } };
   }
   const { reason } = data as { reason?: string };
   const outcome = topic === 'payment.succeeded' ? 'paid' : 'failed';
