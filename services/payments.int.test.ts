@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Json, startTestShop, tally, type TestShop, until } from '../infra/local/shop.fixture.ts';
+import type { Database } from '../mixins/postgres/database.ts';
+import { simulatedProvider } from '../mixins/provider-simulated.ts';
 
 let shop: TestShop;
 beforeAll(async () => {
@@ -23,6 +25,18 @@ async function paidOnce(orders: readonly Json[], withinMs?: number): Promise<voi
   for (const { id, total } of orders) {
     expect(chargesOf(id)).toMatchObject([{ status: 'succeeded', amount: total }]);
   }
+}
+
+/** The provider, as somebody else who may use it. */
+function elsewhere() {
+  const apiKey = readFileSync(join(shop.dataDir, 'keys', 'provider-api-key'), 'utf8').trim();
+  return simulatedProvider({ url: shop.providerUrl, apiKey, webhookSecrets: [] });
+}
+
+/** What waits for a person in a context. */
+async function parkedFor(service: string, id: string): Promise<readonly Json[]> {
+  const { database } = shop.broker.getLocalService(service) as unknown as { database: Database };
+  return await database.kysely.selectFrom('parked').selectAll().where('actor_id', '=', id).execute();
 }
 
 describe('a payment', () => {
@@ -66,6 +80,23 @@ describe('a payment', () => {
     expect(back).toMatchObject([{ amount: order.total }]);
     expect((await shop.orderOf(order.id)).status).toBe('CANCELLED');
     await shop.stockReaches(product.sku, { onHand: 3, available: 3, sold: 0, returned: 0 });
+  });
+
+  it('whose refunds the provider refuses keeps each of them for a person', async () => {
+    const product = await shop.product('1.00', 10);
+    const order = await shop.place([[product, 2]]);
+    await shop.reaches(order.id, 'PAID');
+    // The money went back behind the shop's back.
+    const [charge] = chargesOf(order.id);
+    const paymentId = charge?.paymentId ?? '';
+    await elsewhere().refund({ refundId: randomUUID(), paymentId, amount: order.total });
+    const { token } = shop.staff;
+    for (const _ of [1, 2]) {
+      const body = { lines: [{ productId: product.id, quantity: 1 }] };
+      await shop.expect(200, `POST /api/v1/orders/${order.id}/refund`, { token, body });
+    }
+    await until('both refunds are put aside', async () => (await parkedFor('payments', paymentId)).length === 2);
+    expect((await shop.orderOf(order.id)).refunded.amount).toBe('0.00');
   });
 
   it('leaves no trace of its token', async () => {

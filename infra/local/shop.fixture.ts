@@ -236,6 +236,7 @@ export async function startTestShop({
   return {
     url: shop.url,
     dataDir: shop.dataDir,
+    providerUrl: shop.providerUrl,
     broker: shop.broker,
     /** What the shop could not live without and lost. */
     broken,

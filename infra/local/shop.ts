@@ -29,6 +29,8 @@ export interface Shop {
   /** E-mail address of the first account, and where its password lies if it was made up. */
   readonly staff: { readonly email: string; readonly file: string | undefined };
   readonly products: number;
+  /** Where the payment provider listens. */
+  readonly providerUrl: string;
   /** Drains and stops everything, within 5 s. Safe to call twice. Never rejects. */
   stop(): Promise<void>;
 }
@@ -87,6 +89,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
     startProvider(dataDir, port, options),
   ] as const);
 
+  const providerUrl = `http://127.0.0.1:${provider.port}`;
   const logFile = join(dataDir.path, 'souk.log');
   const broker = new ServiceBroker({ ...brokerOptions(settings, logFile), ...replTransporter(dataDir.path) });
   const platform = embeddedPlatform({
@@ -94,7 +97,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
     dataDir,
     dynamo,
     postgresUrl: postgres.url,
-    providerUrl: `http://127.0.0.1:${provider.port}`,
+    providerUrl,
     alert: (what, particulars) => broker.logger.error(particulars, what),
   });
   stops.push(() => platform.close());
@@ -114,7 +117,8 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
     options.withoutCatalogue === true
       ? 0
       : await loadCatalogue(broker, (done, all) => progress('loading the catalogue', done / all));
-  return { url: `http://${settings.host}:${port}`, broker, dataDir: dataDir.path, staff, products, stop };
+  const url = `http://${settings.host}:${port}`;
+  return { url, broker, dataDir: dataDir.path, staff, products, providerUrl, stop };
 }
 
 /** Waits for all parts; those that started are stopped later, also if another one failed. */

@@ -26,7 +26,8 @@ const isLevel = (word: string): word is Level => Object.hasOwn(levels, word);
 /** One jest process over some levels; resolves with its counts, whatever became of it. */
 async function run(names: readonly Level[], jestArguments: readonly string[]): Promise<Tally> {
   console.log(`\n── ${names.map((name) => `${name}: ${levels[name].about}`).join(' · ')}`);
-  const report = `${ROOT}.cache/test/${names.join('-')}.json`;
+  // Of this run alone: another run may be under way in the same checkout.
+  const report = `${ROOT}.cache/test/${names.join('-')}-${process.pid}.json`;
   mkdirSync(`${ROOT}.cache/test`, { recursive: true });
   rmSync(report, { force: true });
 
@@ -55,7 +56,9 @@ async function run(names: readonly Level[], jestArguments: readonly string[]): P
     () => jest.kill('SIGKILL'),
   );
   const code = await new Promise<number | null>((resolve) => jest.once('close', resolve));
-  return count(names, readReport(report), code, overdue());
+  const tally = count(names, readReport(report), code, overdue());
+  rmSync(report, { force: true });
+  return tally;
 }
 
 /** Kills a run that takes too long, or that has reported and still does not end because a test left something open. */

@@ -97,7 +97,10 @@ function tasks(payments: Payments, platform: Platform): Record<string, Perform> 
     await payments.host.tell(paymentId, commandOf(outcome), { commandId: `${messageId}/outcome` });
   };
   // What the provider will never do is our bug: repeating it is no use, a person has to look.
-  const orPark = async <T>(paymentId: string, task: string, call: Promise<T>): Promise<T | undefined> => {
+  const orPark = async <T>(
+    { paymentId, task, messageId }: { paymentId: string; task: string; messageId: string },
+    call: Promise<T>,
+  ): Promise<T | undefined> => {
     try {
       return await call;
     } catch (error) {
@@ -111,7 +114,8 @@ function tasks(payments: Payments, platform: Platform): Record<string, Perform> 
       });
       await payments.store.park({
         id: paymentId,
-        commandId: `${paymentId}/${task}`,
+        // One payment may have many refunds: each has a row of its own.
+        commandId: messageId,
         command: { task },
         reason: error.message,
       });
@@ -128,17 +132,17 @@ function tasks(payments: Payments, platform: Platform): Record<string, Perform> 
       const call = late
         ? provider.void(paymentId)
         : provider.charge({ paymentId, orderId, token, amount: moneyOfMinor(task.amount, currency) });
-      const outcome = await orPark(paymentId, 'charge', call);
+      const outcome = await orPark({ paymentId, task: 'charge', messageId }, call);
       if (outcome !== undefined) await record(paymentId, outcome, messageId);
     },
     async void(_task: object, paymentId: string, messageId: string) {
-      const outcome = await orPark(paymentId, 'void', provider.void(paymentId));
+      const outcome = await orPark({ paymentId, task: 'void', messageId }, provider.void(paymentId));
       if (outcome !== undefined) await record(paymentId, outcome, messageId);
     },
     async refund(task: { refundId: string; amount: number; currency: string }, paymentId: string, messageId: string) {
       const { refundId, amount, currency } = task;
       const call = provider.refund({ refundId, paymentId, amount: moneyOfMinor(amount, currency) });
-      if ((await orPark(paymentId, 'refund', call)) === undefined) return;
+      if ((await orPark({ paymentId, task: 'refund', messageId }, call)) === undefined) return;
       await payments.host.tell(
         paymentId,
         { type: 'RecordRefund', data: { refundId } },
