@@ -4,6 +4,7 @@ import { InvariantViolated, isRefusal } from './actor.ts';
 import {
   availableOf,
   balancesOf,
+  movementKey,
   perSku,
   RECEIVED_MAX,
   reservationKey,
@@ -109,6 +110,43 @@ describe('a write-off', () => {
       errors: [{ pointer: '/quantity', requested: 2, available: 1 }],
     });
     expect(when({}, writeOff('mug', 1))).toMatchObject({ refused: 'insufficient-stock', errors: [{ available: 0 }] });
+  });
+});
+
+describe('a movement with a name', () => {
+  const named = (command: StockCommand, movementId: string) =>
+    ({ ...command, data: { ...command.data, movementId } }) as StockCommand;
+  const [delivery, loss] = [named(receive('mug', 5), 'm-1'), named(writeOff('mug', 2), 'm-2')];
+
+  it('is counted once, however late it is repeated', () => {
+    const stock = given(delivery, loss);
+    expect(balances(stock)).toEqual({ ...none, received: 5, onHand: 3, writtenOff: 2 });
+    expect(when(stock, delivery)).toEqual([]);
+    expect(when(stock, loss)).toEqual([]);
+    expect(stock[movementKey('m-2')]).toEqual({ kind: 'movement', sku: 'mug', quantity: 2 });
+  });
+
+  it('is a fulfilled wish even where the shelf would be too empty for another one', () => {
+    const all = named(writeOff('mug', 5), 'm-3');
+    expect(when(given(delivery, all), all)).toEqual([]);
+    expect(when(given(delivery, all), named(writeOff('mug', 5), 'm-4'))).toMatchObject({
+      refused: 'insufficient-stock',
+    });
+  });
+
+  it('is another one under another name, or without any', () => {
+    const more = [named(receive('mug', 5), 'm-5'), receive('mug', 5), receive('mug', 5)];
+    expect(balances(given(delivery, ...more))).toMatchObject({ received: 20 });
+  });
+
+  it('cannot lend its name to other pieces', () => {
+    for (const other of [receive('mug', 6), receive('cup', 5)])
+      expect(when(given(delivery), named(other, 'm-1'))).toMatchObject({ refused: 'idempotency-key-reused' });
+  });
+
+  it('that was refused leaves nothing behind', () => {
+    expect(balances(given(delivery, named(writeOff('mug', 5), 'm-2')))).toMatchObject({ writtenOff: 5 });
+    expect(when({}, loss)).toMatchObject({ refused: 'insufficient-stock' });
   });
 });
 
@@ -241,6 +279,8 @@ describe('the rows', () => {
     ]);
     expect(stockActor.needs?.(back('o/r', line('a', 1)))).toEqual(['sku:a', 'return:o/r']);
     expect(stockActor.needs?.(receive('a', 1))).toEqual(['sku:a']);
+    const named: StockCommand = { type: 'Receive', data: { sku: 'a', quantity: 1, movementId: 'm' } };
+    expect(stockActor.needs?.(named)).toEqual(['sku:a', 'movement:m']);
   });
 
   it('that an event leaves alone stay the same objects', () => {

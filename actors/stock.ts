@@ -8,6 +8,7 @@
 //
 // One `Reserve` carries all lines of an order for the partition: all or nothing. `released` and `rejected` are tombstones:
 // a `Release` that overtakes its `Reserve` leaves one, and the `Reserve` that comes after it holds nothing.
+// A delivery or write-off that has a name (`movementId`) leaves a row under it, so that it is never counted again.
 
 import {
   type Actor,
@@ -53,7 +54,14 @@ export interface ReturnRow {
   readonly lines: readonly StockLine[];
 }
 
-export type StockRow = SkuRow | ReservationRow | ReturnRow;
+/** A delivery or write-off that had a name; its row key is `movement:<movementId>`. */
+export interface MovementRow {
+  readonly kind: 'movement';
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+export type StockRow = SkuRow | ReservationRow | ReturnRow | MovementRow;
 export type Stock = Slice<StockRow>;
 
 export interface StockLine {
@@ -62,13 +70,21 @@ export interface StockLine {
   readonly quantity: number;
 }
 
+/** Pieces that come or go for no order. Two with the same `movementId` are the same, however much time lies between. */
+export interface Movement {
+  readonly sku: string;
+  readonly quantity: number;
+  readonly movementId?: string;
+}
+
+export interface WrittenOff extends Movement {
+  readonly reason: string;
+}
+
 /** Commands that compensate or settle carry the lines again: they name the rows, whatever has arrived before them. */
 export type StockCommand =
-  | { readonly type: 'Receive'; readonly data: { readonly sku: string; readonly quantity: number } }
-  | {
-      readonly type: 'WriteOff';
-      readonly data: { readonly sku: string; readonly quantity: number; readonly reason: string };
-    }
+  | { readonly type: 'Receive'; readonly data: Movement }
+  | { readonly type: 'WriteOff'; readonly data: WrittenOff }
   | { readonly type: 'Reserve'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
   | { readonly type: 'Commit'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
   | { readonly type: 'Release'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
@@ -79,11 +95,8 @@ export type StockCommand =
 
 /** Lines in events are summed per SKU. */
 export type StockEvent =
-  | { readonly type: 'Received'; readonly data: { readonly sku: string; readonly quantity: number } }
-  | {
-      readonly type: 'WrittenOff';
-      readonly data: { readonly sku: string; readonly quantity: number; readonly reason: string };
-    }
+  | { readonly type: 'Received'; readonly data: Movement }
+  | { readonly type: 'WrittenOff'; readonly data: WrittenOff }
   | { readonly type: 'Reserved'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
   | { readonly type: 'Rejected'; readonly data: { readonly orderId: string; readonly shortages: readonly Shortage[] } }
   | { readonly type: 'Committed'; readonly data: { readonly orderId: string; readonly lines: readonly StockLine[] } }
@@ -111,6 +124,7 @@ export const reservationTransitions: Readonly<
 export const skuKey = (sku: string): string => `sku:${sku}`;
 export const reservationKey = (orderId: string): string => `reservation:${orderId}`;
 export const returnKey = (refundId: string): string => `return:${refundId}`;
+export const movementKey = (movementId: string): string => `movement:${movementId}`;
 
 const nothing: SkuRow = { kind: 'sku', received: 0, onHand: 0, reserved: 0, sold: 0, returned: 0, writtenOff: 0 };
 
@@ -136,8 +150,10 @@ export function perSku(lines: readonly StockLine[]): readonly StockLine[] {
 function needs(command: StockCommand): readonly string[] {
   switch (command.type) {
     case 'Receive':
-    case 'WriteOff':
-      return [skuKey(command.data.sku)];
+    case 'WriteOff': {
+      const { sku, movementId } = command.data;
+      return movementId === undefined ? [skuKey(sku)] : [skuKey(sku), movementKey(movementId)];
+    }
     case 'Reserve':
     case 'Commit':
     case 'Release':
@@ -154,9 +170,9 @@ const rowsOf = (lines: readonly StockLine[]): Iterable<string> => new Set(lines.
 function decide(stock: Stock, command: At<StockCommand>): readonly StockEvent[] | Refusal {
   switch (command.type) {
     case 'Receive':
-      return receive(stock, command.data);
+      return earlier(stock, command.data) ?? receive(stock, command.data);
     case 'WriteOff':
-      return writeOff(stock, command.data);
+      return earlier(stock, command.data) ?? writeOff(stock, command.data);
     case 'Reserve':
       return reserve(stock, command.data);
     case 'Commit': {
@@ -185,12 +201,18 @@ function reservationOf(stock: Stock, orderId: string): ReservationRow | undefine
   return stock[reservationKey(orderId)] as ReservationRow | undefined;
 }
 
+/** What a movement that was counted before decides to now: nothing, unless it is another one under the same name. */
+function earlier(stock: Stock, { sku, quantity, movementId }: Movement): readonly [] | Refusal | undefined {
+  const known = movementId === undefined ? undefined : (stock[movementKey(movementId)] as MovementRow | undefined);
+  if (known === undefined) return undefined;
+  if (known.sku === sku && known.quantity === quantity) return [];
+  const detail = `under this key ${known.quantity} pieces of ${known.sku} were moved before, not ${quantity} of ${sku}`;
+  return refuse('idempotency-key-reused', detail);
+}
+
 const isCount = (quantity: number): boolean => Number.isSafeInteger(quantity) && quantity > 0;
 
-function receive(
-  stock: Stock,
-  data: { readonly sku: string; readonly quantity: number },
-): readonly StockEvent[] | Refusal {
+function receive(stock: Stock, data: Movement): readonly StockEvent[] | Refusal {
   if (!isCount(data.quantity)) return wrongQuantity('a whole number above zero is received');
   if (balancesOf(stock, data.sku).received + data.quantity > RECEIVED_MAX) {
     return wrongQuantity(`a SKU can receive ${RECEIVED_MAX} pieces in all`);
@@ -198,10 +220,7 @@ function receive(
   return [{ type: 'Received', data }];
 }
 
-function writeOff(
-  stock: Stock,
-  data: { readonly sku: string; readonly quantity: number; readonly reason: string },
-): readonly StockEvent[] | Refusal {
+function writeOff(stock: Stock, data: WrittenOff): readonly StockEvent[] | Refusal {
   if (!isCount(data.quantity)) return wrongQuantity('a whole number above zero is written off');
   const available = availableOf(balancesOf(stock, data.sku));
   if (data.quantity <= available) return [{ type: 'WrittenOff', data }];
@@ -236,9 +255,11 @@ function evolve(stock: Stock, event: StockEvent): Stock {
   switch (event.type) {
     case 'Received':
       move(rows, [event.data], { received: 1, onHand: 1 });
+      remember(rows, event.data);
       break;
     case 'WrittenOff':
       move(rows, [event.data], { writtenOff: 1, onHand: -1 });
+      remember(rows, event.data);
       break;
     case 'Reserved':
       move(rows, event.data.lines, { reserved: 1 });
@@ -279,6 +300,10 @@ function move(
     for (const balance of Object.keys(signs) as Balance[]) row[balance] += quantity * (signs[balance] as number);
     rows[skuKey(sku)] = row;
   }
+}
+
+function remember(rows: Rows, { sku, quantity, movementId }: Movement): void {
+  if (movementId !== undefined) rows[movementKey(movementId)] = { kind: 'movement', sku, quantity };
 }
 
 function settle(rows: Rows, orderId: string, event: StockEvent['type'], lines: readonly StockLine[]): void {

@@ -2,15 +2,18 @@
 // checkout's shop left in DATA_DIR/first-staff.json. The access token is renewed before it runs out.
 
 import { resolve } from 'node:path';
-import { firstStaffFile, readFirstStaff } from '../infra/local/first-staff.ts';
+import { type Credentials, firstStaffFile, readFirstStaff } from '../infra/local/first-staff.ts';
 import { readSettings } from '../mixins/settings.ts';
 import { type Client, signIn } from './client.ts';
 
 /** Renewed after this, well before its 15 minutes are over; in milliseconds. */
 const RENEW_AFTER_MS = 10 * 60_000;
 
-/** Gives the token of the staff account, fresh enough for the next calls. */
-export function staffSession(client: Client, environment = process.env): () => Promise<string> {
+/**
+ * The login of the staff account.
+ * @throws Error that says what to set if there is none
+ */
+export function staffCredentials(environment = process.env): Credentials {
   const settings = readSettings(environment);
   const { adminEmail, adminPassword } = settings;
   const dataDir = resolve(settings.dataDir);
@@ -23,6 +26,12 @@ export function staffSession(client: Client, environment = process.env): () => P
       `no staff account: set ADMIN_EMAIL and ADMIN_PASSWORD, or DATA_DIR so that ${firstStaffFile(dataDir)} is the shop's`,
     );
   }
+  return credentials;
+}
+
+/** Gives the token of the staff account, fresh enough for the next calls. */
+export function staffSession(client: Client, environment = process.env): () => Promise<string> {
+  const credentials = staffCredentials(environment);
   let token: Promise<string> | undefined;
   let signedInAt = 0;
   return () => {

@@ -4,7 +4,8 @@
 //   bytes ──UTF-8──► text ──► record ──► { line, cells }
 //                               └─ damaged ──► { line, code, detail }, and on with the next line
 //
-// Memory is bounded by the longest record. Line ends may be LF, CRLF or CR, also mixed; a byte order mark is passed over.
+// Memory is bounded by the longest record. Line ends may be LF, CRLF or CR, also mixed, and each counts as one line, inside
+// cells too; a byte order mark is passed over.
 
 /** A record, or why there is none; `line` counts from 1. */
 export type CsvRecord =
@@ -14,7 +15,9 @@ export type CsvRecord =
 /** Longest record in characters: a quote that is never closed must not swallow the rest of a file. */
 export const RECORD_LENGTH_MAX = 262_144;
 
-const REPLACEMENT_CHARACTER = '\ufffd';
+/** Stands for bytes that are not UTF-8: half a surrogate pair, which UTF-8 cannot spell. So U+FFFD itself may be in a file. */
+const DAMAGE = '\ud800';
+const REPLACEMENT = '\ufffd';
 const PLAIN_CELL = /[^,\r\n"]*/y;
 const LINE_END = /\r\n?|\n/g;
 
@@ -50,7 +53,8 @@ function scan(text: string, start: number, last: boolean): Scan {
       return { end: text[at + 1] === '\n' ? at + 2 : at + 1, cells };
     } else {
       const fault = `cell ${cells.length} has a quote in its middle: quote the whole cell and double the quotes inside`;
-      const end = afterLine(text, at, last);
+      // Not the line of the fault: a quote left open further up would take all lines down to here along.
+      const end = afterLine(text, start, last);
       return end === undefined && !last ? { end: undefined, unclosed: false } : { end: end ?? text.length, fault };
     }
   }
@@ -90,7 +94,7 @@ function linesIn(text: string, from: number, to: number): number {
 
 /** All records of a CSV file, the header included. Blank records are left out, damaged ones named. */
 export async function* readCsv(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<CsvRecord, void, undefined> {
-  const decoder = new TextDecoder();
+  const decode = createDecoder();
   let text = '';
   let line = 1;
   let skippingLine = false;
@@ -107,19 +111,16 @@ export async function* readCsv(bytes: AsyncIterable<Uint8Array>): AsyncGenerator
         line += 1;
         continue;
       }
-      const found = scan(text, at, last);
-      if (found.end === undefined && !last && text.length - at <= RECORD_LENGTH_MAX) break;
       const start = at;
-      if (found.end === undefined) {
-        const next = afterLine(text, start, last);
-        yield found.unclosed
-          ? {
-              line,
-              code: 'unclosed-quote',
-              detail: 'a quote is opened and not closed within the length that a record may have',
-            }
-          : { line, code: 'record-too-long', detail: `a record has at most ${RECORD_LENGTH_MAX} characters` };
+      const found = scan(text, start, last);
+      // Its end may be at hand by chance: how the bytes arrive must not decide.
+      const isTooLong = (found.end ?? text.length) - start > RECORD_LENGTH_MAX;
+      if (found.end === undefined && !last && !isTooLong) break;
+      if (found.end === undefined || isTooLong) {
+        const begun = isTooLong ? scan(text.slice(start, start + RECORD_LENGTH_MAX), 0, false) : found;
+        yield { line, ...endless('unclosed' in begun && begun.unclosed, isTooLong) };
         // Whatever the quote was meant to hold, the next line is the likeliest place to find a whole record again.
+        const next = afterLine(text, start, last);
         skippingLine = next === undefined;
         at = next ?? text.length;
       } else {
@@ -132,19 +133,80 @@ export async function* readCsv(bytes: AsyncIterable<Uint8Array>): AsyncGenerator
     text = text.slice(at);
   }
 
+  let enough = 0;
   for await (const chunk of bytes) {
-    text += decoder.decode(chunk, { stream: true });
+    text += decode(chunk);
+    if (text.length < enough) continue;
     yield* take(false);
+    // A long record that arrives in small pieces is looked at when it has doubled, not with each of them.
+    enough = 2 * text.length;
   }
-  text += decoder.decode();
+  text += decode(undefined);
   yield* take(true);
+}
+
+function endless(unclosed: boolean, tooLong: boolean): { readonly code: string; readonly detail: string } {
+  if (!unclosed) return { code: 'record-too-long', detail: `a record has at most ${RECORD_LENGTH_MAX} characters` };
+  const until = tooLong ? `within the ${RECORD_LENGTH_MAX} characters that a record may have` : 'before the file ends';
+  return {
+    code: 'unclosed-quote',
+    detail: `a quote is opened and not closed ${until}: close it, or double it if it belongs to the text`,
+  };
 }
 
 function whole(line: number, cells: readonly string[]): CsvRecord | undefined {
   if (cells.every((cell) => cell.trim() === '')) return undefined;
-  const damaged = cells.findIndex((cell) => cell.includes(REPLACEMENT_CHARACTER));
+  const damaged = cells.findIndex((cell) => cell.includes(DAMAGE));
   if (damaged === -1) return { line, cells };
-  return { line, code: 'malformed-utf8', detail: `cell ${damaged + 1} holds bytes that are not UTF-8` };
+  return {
+    line,
+    code: 'malformed-utf8',
+    detail: `cell ${damaged + 1} holds bytes that are not UTF-8: save the file as UTF-8`,
+  };
+}
+
+/** Decodes UTF-8 chunk by chunk (`undefined`: there are no more); what is not UTF-8 becomes `DAMAGE`. */
+function createDecoder(): (chunk: Uint8Array | undefined) => string {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  let held: Uint8Array = new Uint8Array();
+  let isStart = true;
+
+  function textOf(bytes: Uint8Array): string {
+    const text = decoder.decode(bytes);
+    if (!text.includes(REPLACEMENT)) return text;
+    // Either the file says U+FFFD, or the decoder does. Its bytes begin with one that begins a character wherever it stands.
+    const parts: string[] = [];
+    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let from = 0; ; ) {
+      const at = all.indexOf(REPLACEMENT, from);
+      const part = at === -1 ? all.subarray(from) : all.subarray(from, at);
+      parts.push(decoder.decode(part).replaceAll(REPLACEMENT, DAMAGE));
+      if (at === -1) return parts.join(REPLACEMENT);
+      from = at + 3;
+    }
+  }
+
+  return (chunk) => {
+    const bytes = held.length === 0 ? (chunk ?? held) : Buffer.concat(chunk === undefined ? [held] : [held, chunk]);
+    const end = chunk === undefined ? bytes.length : endOfWhole(bytes);
+    held = bytes.slice(end);
+    const text = textOf(bytes.subarray(0, end));
+    if (!isStart || text === '') return text;
+    isStart = false;
+    return text.startsWith('\ufeff') ? text.slice(1) : text;
+  };
+}
+
+/** Where the last whole character ends: the rest of one that has begun may still be on its way. */
+function endOfWhole(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] as number;
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return length > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
 }
 
 const NEEDS_QUOTES = /[",\r\n]/;

@@ -99,4 +99,12 @@ describe('the messages of the checkout', () => {
   ])('%s does not take %j', (name, wrong) => {
     expect(validators.get(name)?.({ ...samples.get(name), ...wrong })).toBe(false);
   });
+
+  it('a delivery or write-off may have a name of its own', () => {
+    for (const name of ['stock Receive', 'stock WriteOff']) {
+      const sample = samples.get(name) ?? { sku: 'a', quantity: 1, reason: 'broken' };
+      expect(validators.get(name)?.({ ...sample, movementId: 'm-1' })).toBe(true);
+      expect(validators.get(name)?.({ ...sample, movementId: '' })).toBe(false);
+    }
+  });
 });

@@ -9,10 +9,10 @@ const text = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength }
 const quantity = { type: 'integer', minimum: 1, maximum: RECEIVED_MAX } as const;
 const sku = text(64);
 
-const object = (properties: Readonly<Record<string, object>>) => ({
+const object = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []) => ({
   type: 'object',
   properties,
-  required: Object.keys(properties),
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
   additionalProperties: false,
 });
 
@@ -21,8 +21,8 @@ const lines = { type: 'array', minItems: 1, maxItems: LINES_MAX, items: object({
 
 /** JSON Schema of the data of each command for a stock partition. */
 export const stockCommands: Readonly<Record<StockCommand['type'], object>> = {
-  Receive: object({ sku, quantity }),
-  WriteOff: object({ sku, quantity, reason: text(1_000) }),
+  Receive: object({ sku, quantity, movementId: id }, ['movementId']),
+  WriteOff: object({ sku, quantity, reason: text(1_000), movementId: id }, ['movementId']),
   Reserve: object({ orderId: id, lines }),
   Commit: object({ orderId: id, lines }),
   Release: object({ orderId: id, lines }),

@@ -49,6 +49,8 @@ const SETTINGS = {
 export type PostgresOptions = {
   /** Its lock is what permits ending a server that an earlier shop left behind. */
   readonly dataDir: DataDir;
+  /** To listen on the same one after a restart; default: a free one. */
+  readonly port?: number;
   /** Takes what an operator should know, as a sentence. */
   readonly log?: (message: string) => void;
   /** Takes what is being done, in a few words, for a progress display. */
@@ -94,12 +96,12 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   onProgress('starting PostgreSQL');
   const logFile = logFileOf(dataDir);
   if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`); // keeps one run before this, so the disk does not fill
-  return handle(await startServer(cluster), passwordOf(cluster), options);
+  return handle(await startServer(cluster, options.port), passwordOf(cluster), options);
 }
 
-async function startServer(cluster: Cluster): Promise<Server> {
+async function startServer(cluster: Cluster, port?: number): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
-    const server = await spawnServer(cluster);
+    const server = await spawnServer(cluster, port ?? (await freePort()));
     const failure = await Promise.race([untilReady(cluster, server), server.exited]);
     if (failure === undefined) return server;
     await stopServer(server);
@@ -114,8 +116,7 @@ async function startServer(cluster: Cluster): Promise<Server> {
   }
 }
 
-async function spawnServer({ folder, dataDir, binaries, account }: Cluster): Promise<Server> {
-  const port = await freePort();
+async function spawnServer({ folder, dataDir, binaries, account }: Cluster, port: number): Promise<Server> {
   const sockets = socketFolder(folder);
   const own = { port, unix_socket_directories: sockets ?? '', cluster_name: clusterMark(folder) };
   const args = ['-D', folder, ...flags({ ...SETTINGS, ...own })];

@@ -3,7 +3,7 @@
 //   levels ──► jest per level (or once for all with --coverage) ──► counts ──► what was not shown ──► "N passed, N failed"
 //
 // Other arguments go to jest: `npm run test:unit -- stock -t "tombstone"`. `--long` gives simulations many more seeds.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { count, none, plus, summary, type JestReport, type Tally } from './tally.ts';
@@ -88,6 +88,12 @@ const names = words.filter(isLevel);
 const wholeLevels = words.every((word) => isLevel(word) || word.startsWith('--'));
 const jestArguments = words.filter((word) => !isLevel(word) && word !== '--long' && word !== '--coverage');
 if (words.includes('--long')) process.env['RUNS'] ??= LONG_RUNS;
+
+// The servers that no npm package brings, once; where they cannot be had, the tests that need them say so.
+if (names.includes('int') && wholeLevels) {
+  const fetched = spawnSync(process.execPath, [`${ROOT}infra/local/servers/fetch.ts`], { stdio: 'inherit' });
+  if (fetched.status !== 0 && process.env['CI'] === 'true') process.exit(1);
+}
 
 let total = none;
 if (words.includes('--coverage')) {

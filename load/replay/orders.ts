@@ -1,75 +1,66 @@
 // Places the sales as orders, as their customers would: one customer's orders one after another, customers side by side.
 // Idempotent twice over: by the key of each request, and, when the keys have gone, by the invoice in `reference`.
 
-import type { Client } from '../client.ts';
-import { type Invoice, skuOf } from './invoices.ts';
+import type { Book } from './book.ts';
+import { bookOrder } from './book.ts';
+import type { Customers } from './customers.ts';
+import { emailOf, type Invoice, partsOf, skuOf } from './invoices.ts';
+import { each } from './parallel.ts';
+import type { Shop } from './shop.ts';
 
-/** Customers served at the same time. */
-const CUSTOMERS_AT_ONCE = 8;
+/** Customers served at the same time: enough that orders go on while the shop hashes the passwords of new customers. */
+const CUSTOMERS_AT_ONCE = 12;
 
-export interface PlacedOrder {
-  readonly id: string;
-  readonly status: string;
-  readonly reference?: string;
-  readonly lines: readonly {
-    readonly sku: string;
-    readonly quantity: number;
-    readonly unitPrice: { readonly amount: string };
-  }[];
-  readonly exactTotal: { readonly amount: string };
-}
-
-/** The order of an invoice, if the shop has it. */
-export async function orderOf(
-  client: Client,
-  token: () => Promise<string>,
-  invoiceNo: string,
-): Promise<readonly PlacedOrder[]> {
-  const { items } = await client.expect<{ items: readonly PlacedOrder[] }>(
-    [200],
-    `/api/v1/orders?reference=${invoiceNo}&limit=100`,
-    { token: await token() },
-  );
-  return items;
-}
-
-/** Places every sale that the shop does not have yet. */
+/** Places every sale that the shop does not have yet, and enters it in the book. @returns how many were placed */
 export async function placeOrders(
-  client: Client,
-  token: () => Promise<string>,
-  sales: readonly Invoice[],
+  shop: Shop,
+  book: Book,
+  customers: Customers,
+  invoices: readonly Invoice[],
   ids: ReadonlyMap<string, string>,
-  progress: (done: number) => void,
-): Promise<{ readonly placed: number; readonly known: number }> {
+  progress: (done: number, all: number) => void,
+): Promise<number> {
+  const sales = invoices.filter((invoice) => partsOf(invoice).ordered.length > 0);
+  let done = 0;
+  let placed = 0;
+  progress(done, sales.length);
   // Invoices without a customer have nothing to wait for: each is a customer of its own.
-  const customers = Map.groupBy(sales, ({ customerId, invoiceNo }) => (customerId === '' ? invoiceNo : customerId));
-  const queue = [...customers.values()];
-  let [placed, known] = [0, 0];
-  const serve = async () => {
-    for (let invoices = queue.shift(); invoices !== undefined; invoices = queue.shift()) {
-      for (const invoice of invoices) {
-        if ((await orderOf(client, token, invoice.invoiceNo)).length > 0) known += 1;
-        else {
-          await place(client, invoice, ids);
-          placed += 1;
-        }
-        progress(placed + known);
+  await each(Map.groupBy(sales, emailOf), CUSTOMERS_AT_ONCE, async ([email, own]) => {
+    for (const invoice of own) {
+      if (!book.has(invoice.invoiceNo)) {
+        const token = invoice.customerId === '' ? undefined : await customers.token(email, book.knows(email));
+        const { id } = await place(shop, invoice, keyOf(invoice, book), email, token, ids);
+        book.add(email, bookOrder(id, invoice));
+        placed += 1;
       }
+      progress((done += 1), sales.length);
     }
-  };
-  await Promise.all(Array.from({ length: CUSTOMERS_AT_ONCE }, serve));
-  return { placed, known };
+  });
+  return placed;
 }
 
-async function place(client: Client, invoice: Invoice, ids: ReadonlyMap<string, string>): Promise<void> {
-  const { invoiceNo, customerId, lines } = invoice;
-  await client.expect([201, 202], '/api/v1/orders', {
+/** What was refused or expired stays so under its key: the next attempt has another one. */
+function keyOf({ invoiceNo }: Invoice, book: Book): string {
+  const failed = book.failed(invoiceNo);
+  return `replay-${invoiceNo}${failed === 0 ? '' : `-again-${failed}`}`;
+}
+
+async function place(
+  { client }: Shop,
+  invoice: Invoice,
+  key: string,
+  email: string,
+  token: string | undefined,
+  ids: ReadonlyMap<string, string>,
+): Promise<{ readonly id: string }> {
+  return await client.expect([201, 202], '/api/v1/orders', {
     method: 'POST',
-    key: `replay-${invoiceNo}`,
+    key,
+    ...(token === undefined ? {} : { token }),
     body: {
-      email: `${customerId === '' ? `guest-${invoiceNo}` : `customer-${customerId}`}@customers.example`,
-      reference: invoiceNo,
-      lines: lines.map((line) => ({ productId: ids.get(skuOf(line)), quantity: line.quantity })),
+      email,
+      reference: invoice.invoiceNo,
+      lines: partsOf(invoice).ordered.map((line) => ({ productId: ids.get(skuOf(line)), quantity: line.quantity })),
       payment: { method: 'simulated', token: 'tok_ok' },
     },
   });

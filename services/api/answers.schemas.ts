@@ -76,7 +76,14 @@ export const answerSchemas: Readonly<Record<string, Schema>> = {
   Customers: page(ref('Customer')),
   Login: shown({ user: ref('Customer'), accessToken: text, refreshToken: text, expiresIn: count }),
   Product: product,
-  Products: page(ref('Product')),
+  Products: shown({ items: list(ref('Product')), next: { type: ['string', 'null'] }, facets: ref('Facets') }, [
+    'next',
+    'facets',
+  ]),
+  Facets: shown({
+    category: list(shown({ value: text, count })),
+    price: list(shown({ from: ref('Money'), to: ref('Money'), count })),
+  }),
   Category: shown({ name: text, path: text, count, children: list(ref('Category')) }),
   Categories: shown({ items: list(ref('Category')) }),
   ImportReport: shown({

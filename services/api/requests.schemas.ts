@@ -20,6 +20,8 @@ export function object(properties: Readonly<Record<string, Schema>>, optional: r
 
 /** Text of one to so many characters. */
 export const text = (maxLength: number, minLength = 1): Schema => ({ type: 'string', minLength, maxLength });
+/** Such a text with something to see in it. */
+const visible = (maxLength: number): Schema => ({ ...text(maxLength), pattern: '\\S' });
 const integer = (minimum: number, maximum: number): Schema => ({ type: 'integer', minimum, maximum });
 const orNull = (schema: Schema): Schema => ({ ...schema, type: [schema['type'], 'null'] });
 
@@ -65,11 +67,18 @@ export const roleChange = object({ role: { type: 'string', enum: ['customer', 's
 const description = text(DESCRIPTION_LENGTH_MAX, 0);
 const category = text(CATEGORY_LENGTH_MAX);
 export const newProduct = object(
-  { sku, name: text(NAME_LENGTH_MAX), description, category, price: money, stock: integer(0, OPENING_STOCK_MAX) },
+  {
+    sku: visible(SKU_LENGTH_MAX),
+    name: visible(NAME_LENGTH_MAX),
+    description,
+    category,
+    price: money,
+    stock: integer(0, OPENING_STOCK_MAX),
+  },
   ['description', 'category'],
 );
 export const productChanges = object(
-  { name: text(NAME_LENGTH_MAX), description: orNull(description), category: orNull(category), price: money },
+  { name: visible(NAME_LENGTH_MAX), description: orNull(description), category: orNull(category), price: money },
   ['name', 'description', 'category', 'price'],
 );
 
@@ -121,14 +130,22 @@ export const flush = object({ until: { type: 'string', format: 'date-time' } });
 
 /** Query parameters of every list. */
 export const paging = { limit: { ...integer(1, 100), default: 20 }, cursor: text(CURSOR_LENGTH_MAX) };
+const price: Schema = { type: 'string', pattern: '^\\d{1,12}(\\.\\d{1,4})?$', examples: ['2.55'] };
 export const productFilters = {
-  q: text(200),
+  q: {
+    ...text(200, 0),
+    description: 'Words of SKU, name or description; the last may be unfinished. Empty: everything',
+  },
   sku,
-  category,
+  category: { ...category, description: 'A path, with all categories below it' },
+  priceFrom: { ...price, description: 'Inclusive' },
+  priceTo: { ...price, description: 'Exclusive' },
+  currency: { type: 'string', pattern: '^[A-Z]{3}$', examples: ['GBP'] },
+  facets: { type: 'string', enum: ['true', 'false'], description: 'Default: true with q, else false' },
   sort: {
     type: 'string',
     enum: ['sku', 'name', '-name', 'price', '-price', 'updatedAt', '-updatedAt'],
-    default: 'sku',
+    description: 'Default: with q what fits best comes first, else sku',
   },
 };
 export const orderStatuses = [

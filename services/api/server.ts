@@ -8,8 +8,8 @@ import { render } from './failures.ts';
 
 /** How long a caller may take for the headers, in milliseconds. (Bodies: `body.ts`.) */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** The longest that any request may take to arrive: imports are streamed, and may be long. */
-const REQUEST_TIMEOUT_MS = 600_000;
+/** The longest that any request may take to arrive: imports are streamed, and may be of any length. */
+const REQUEST_TIMEOUT_MS = 6 * 3_600_000;
 /** A connection on which nothing moves is closed, in milliseconds. */
 const IDLE_TIMEOUT_MS = 120_000;
 /** Longer than a load balancer keeps its connections (60 s), so that it never writes into a closing one. */

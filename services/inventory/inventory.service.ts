@@ -46,13 +46,13 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
     receiveStock: {
       handler(this: Inventory, ctx: Context<{ sku: string; quantity: number }, Caller>) {
         const { sku, quantity } = ctx.params;
-        return change(this, ctx, sku, { type: 'Receive', data: { sku, quantity } });
+        return change(this, ctx, sku, { type: 'Receive', data: { sku, quantity, ...movementOf(ctx.meta) } });
       },
     },
     writeOff: {
       handler(this: Inventory, ctx: Context<{ sku: string; quantity: number; reason: string }, Caller>) {
         const { sku, quantity, reason } = ctx.params;
-        return change(this, ctx, sku, { type: 'WriteOff', data: { sku, quantity, reason } });
+        return change(this, ctx, sku, { type: 'WriteOff', data: { sku, quantity, reason, ...movementOf(ctx.meta) } });
       },
     },
     get: {
@@ -91,6 +91,14 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
     },
   },
 });
+
+/**
+ * The name of what a request with a key moves. The inbox forgets its command after days; stock never does. Without a key
+ * there is no repeat to recognise, and no row to keep.
+ */
+function movementOf({ keyed, commandId }: Caller): { readonly movementId?: string } {
+  return keyed ? { movementId: commandId } : {};
+}
 
 /** A SKU without movements yet has zeros, if it is one. */
 async function ofProduct(ctx: Pick<Context, 'call'>, sku: string): Promise<SkuRow> {

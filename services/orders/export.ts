@@ -2,36 +2,26 @@
 //
 //   csv: one line per order line (the order's own fields repeat)        jsonl: one order per line, as the API shows it
 
-import type { Order } from '../../actors/order.ts';
+import type { Address, Order } from '../../actors/order.ts';
 import { csvLine } from '../../mixins/csv.ts';
+import type { ExportFormat } from '../../mixins/export-file.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
 import { read } from '../../mixins/postgres/reads.ts';
-import { viewOrder } from './order.view.ts';
+import { type OrderView, viewOrder } from './order.view.ts';
 import { OrderRow } from './orders.entities.ts';
 
-/** Orders of one query. */
-const PAGE = 500;
+/** Orders of one query. An order may have two thousand lines, so these are few. */
+const PAGE = 100;
 
-const COLUMNS = [
-  'id',
-  'status',
-  'reference',
-  'customer_id',
-  'email',
-  'created_at',
-  'currency',
-  'total',
-  'refunded',
-  'line',
-  'sku',
-  'name',
-  'quantity',
-  'unit_price',
-];
+/** Of the order, of where it goes, and of the line. */
+const COLUMNS =
+  'id,status,reference,customer_id,email,created_at,updated_at,currency,total,exact_total,refunded,' +
+  'addressee,line1,line2,city,postcode,country,' +
+  'line,product_id,sku,name,quantity,unit_price,line_total';
 
 /** The file's text, in pieces. */
-export async function* exportOrders(database: Database, format: 'csv' | 'jsonl'): AsyncGenerator<string> {
-  if (format === 'csv') yield csvLine(COLUMNS);
+export async function* exportOrders(database: Database, format: ExportFormat): AsyncGenerator<string> {
+  if (format === 'csv') yield csvLine(COLUMNS.split(','));
   for (let after: OrderRow | undefined; ; ) {
     const rows: OrderRow[] = await read(
       database.em().find(
@@ -52,16 +42,22 @@ export async function* exportOrders(database: Database, format: 'csv' | 'jsonl')
     );
     after = rows.at(-1);
     if (after === undefined) return;
-    yield rows.map(({ id, state }) => lineOf(id, JSON.parse(state) as Order, format)).join('');
+    for (const { id, state } of rows) {
+      const order = viewOrder(id, JSON.parse(state) as Order);
+      yield format === 'csv' ? toCsv(order) : `${JSON.stringify(order)}\n`;
+    }
   }
 }
 
-function lineOf(id: string, order: Order, format: 'csv' | 'jsonl'): string {
-  const view = viewOrder(id, order);
-  if (format === 'jsonl') return `${JSON.stringify(view)}\n`;
-  const { status, reference, customerId, email, createdAt, total, refunded } = view;
-  const own = [id, status, reference, customerId, email, createdAt, total.currency, total.amount, refunded.amount];
-  return view.lines
-    .map(({ sku, name, quantity, unitPrice }, i) => csvLine([...own, i + 1, sku, name, quantity, unitPrice.amount]))
+function toCsv(order: OrderView): string {
+  const { id, status, reference, customerId, email, createdAt, updatedAt, total, exactTotal, refunded } = order;
+  const { name: addressee, line1, line2, city, postcode, country } = (order.shippingAddress ?? {}) as Partial<Address>;
+  const facts = [id, status, reference, customerId, email, createdAt, updatedAt];
+  const sums = [total.currency, total.amount, exactTotal.amount, refunded.amount];
+  const own = [...facts, ...sums, addressee, line1, line2, city, postcode, country];
+  return order.lines
+    .map(({ productId, sku, name, quantity, unitPrice, total: lineTotal }, i) =>
+      csvLine([...own, i + 1, productId, sku, name, quantity, unitPrice.amount, lineTotal.amount]),
+    )
     .join('');
 }

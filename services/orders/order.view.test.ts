@@ -127,7 +127,10 @@ describe('the timeline', () => {
       { type: 'StockReserved', data: { at: at(2) } },
       { type: 'StockRejected', data: { at: at(3), partition: 'east', shortages } },
       { type: 'PaymentFailed', data: { at: at(4), reason: 'card-declined' } },
-      { type: 'RefundRequested', data: { at: at(5), refundId: 'r', lines: [], amount: 1, restock: true } },
+      {
+        type: 'RefundRequested',
+        data: { at: at(5), refundId: 'r', lines: [{ line: 1, quantity: 2 }], amount: 1, restock: true },
+      },
       { type: 'Refunded', data: { at: at(6), refundId: 'r', refunded: 1, complete: false } },
     );
     expect(viewTimeline(journal)).toEqual([
@@ -139,7 +142,11 @@ describe('the timeline', () => {
       { at: '2010-12-01T08:26:02.000Z', type: 'StockReserved', data: {} },
       { at: '2010-12-01T08:26:03.000Z', type: 'StockRejected', data: { shortages } },
       { at: '2010-12-01T08:26:04.000Z', type: 'PaymentFailed', data: { reason: 'card-declined' } },
-      { at: '2010-12-01T08:26:05.000Z', type: 'RefundRequested', data: { refundId: 'r', restock: true } },
+      {
+        at: '2010-12-01T08:26:05.000Z',
+        type: 'RefundRequested',
+        data: { refundId: 'r', restock: true, requestId: 'c', lines: [{ productId: 'p-2', sku: 'M@0.001', quantity: 2 }] },
+      },
       { at: '2010-12-01T08:26:06.000Z', type: 'Refunded', data: { refundId: 'r' } },
     ]);
   });

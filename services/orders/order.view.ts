@@ -73,12 +73,14 @@ export function asAnswered(journal: readonly JournalEntry[]): Order | undefined 
 
 /** What people see of the journal: when, what, and the particulars that concern them. */
 export function viewTimeline(journal: readonly JournalEntry[]): readonly { at: string; type: string; data: object }[] {
-  return journal.flatMap(({ at, type, data }) => {
+  let ordered: OrderLines = [];
+  return journal.flatMap(({ at, type, data, commandId }) => {
     const event = { type, data } as OrderEvent;
     const item = (particulars: object) => [{ at: new Date(at).toISOString(), type, data: particulars }];
     switch (event.type) {
       case 'Placed': {
         const { currency, total, lines } = event.data;
+        ordered = lines;
         return item({ lines: lines.length, total: { amount: formatMinor(total, currency), currency } });
       }
       // How stock is divided among partitions is nobody's business outside.
@@ -88,12 +90,25 @@ export function viewTimeline(journal: readonly JournalEntry[]): readonly { at: s
         return item({ shortages: event.data.shortages });
       case 'PaymentFailed':
         return item({ reason: event.data.reason });
-      case 'RefundRequested':
-        return item({ refundId: event.data.refundId, restock: event.data.restock });
+      case 'RefundRequested': {
+        const { refundId, restock, lines } = event.data;
+        // `requestId` is the X-Request-Id that a keyed request was answered with: it tells which of them this was.
+        return item({ refundId, restock, requestId: commandId, lines: namedLines(ordered, lines) });
+      }
       case 'Refunded':
         return item({ refundId: event.data.refundId });
       default:
         return item({});
     }
+  });
+}
+
+type OrderLines = Order['lines'];
+
+/** The pieces of a refund by product, line by line. */
+function namedLines(ordered: OrderLines, taken: readonly { readonly line: number; readonly quantity: number }[]) {
+  return taken.map(({ line, quantity }) => {
+    const { productId = '', sku = '' } = ordered[line] ?? {};
+    return { productId, sku, quantity };
   });
 }

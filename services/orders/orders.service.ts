@@ -3,7 +3,6 @@
 //   POST /orders ─► place ─► Place ─► (stock answers) ─► 201 | 409 | 202
 //   payment.succeeded, payment.failed (log) ─► RecordPayment
 
-import { Readable } from 'node:stream';
 import type { Context } from 'moleculer';
 import { type Order, orderActor, type OrderCommand } from '../../actors/order.ts';
 import { orderCommands } from '../../brokers/commands/order.ts';
@@ -12,6 +11,7 @@ import { orThrow, Problem } from '../../brokers/problem.ts';
 import type { Caller } from '../../mixins/caller.ts';
 import { consume } from '../../mixins/consume.ts';
 import { createCursors, type Cursors } from '../../mixins/cursor.ts';
+import { exportFile, type ExportFormat } from '../../mixins/export-file.ts';
 import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
 import { idFromCommand } from '../../mixins/ids.ts';
 import type { Platform } from '../../mixins/platform.ts';
@@ -133,9 +133,9 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
       },
     },
     export: {
-      handler(this: Orders, ctx: Context<{ format?: 'csv' | 'jsonl' }, Caller>) {
-        ctx.meta.$responseType = ctx.params.format === 'jsonl' ? 'application/jsonl' : 'text/csv';
-        return Readable.from(exportOrders(this.database, ctx.params.format ?? 'csv'));
+      handler(this: Orders, ctx: Context<{ format?: ExportFormat }, Caller>) {
+        const { format = 'csv' } = ctx.params;
+        return exportFile(ctx.meta, 'orders', format, exportOrders(this.database, format));
       },
     },
 

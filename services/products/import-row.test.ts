@@ -1,28 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { readHeader, readRow } from './import-row.ts';
+import { readRow } from './import-row.ts';
 
 const lantern = { sku: '71053@3.39', name: 'LANTERN', price: '3.39' };
-
-describe('a header', () => {
-  it('names its columns in any order, with blanks and capitals as they come', () => {
-    expect(readHeader(['price', ' SKU ', 'Name', 'category', 'description'])).toEqual([
-      'price',
-      'sku',
-      'name',
-      'category',
-      'description',
-    ]);
-    expect(readHeader(['sku', 'name', 'description', 'category', 'price', 'currency', 'stock'])).toHaveLength(7);
-  });
-
-  it.each([
-    [['sku', 'name', 'description', 'category', 'price', 'colour'], 'the column "colour" is unknown'],
-    [['sku', 'name', 'description', 'category'], 'the column "price" is missing'],
-    [['sku', 'sku', 'name', 'description', 'category', 'price'], 'the column "sku" is there twice'],
-  ])('that is not ours is refused with a sentence: %j', (cells, sentence) => {
-    expect(() => readHeader(cells)).toThrow(sentence);
-  });
-});
 
 describe('a row', () => {
   it('is a product without what it does not say', () => {
@@ -47,6 +26,21 @@ describe('a row', () => {
       unitPrice: 10,
       currency: 'EUR',
       stock: 12,
+    });
+  });
+
+  it('counts characters as the rest of the API does: one beyond U+FFFF is one', () => {
+    expect(readRow({ ...lantern, name: '😀'.repeat(500) })).toMatchObject({ name: '😀'.repeat(500) });
+    expect(readRow({ ...lantern, name: '😀'.repeat(501) })).toEqual({
+      code: 'too-long',
+      detail: 'the name has 501 characters, but at most 500 fit',
+    });
+  });
+
+  it('says all that is missing, and is known by its price if that is', () => {
+    expect(readRow({ sku: '85123A' })).toEqual({
+      code: 'missing-price',
+      detail: 'the name and the price are missing',
     });
   });
 

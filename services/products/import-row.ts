@@ -1,4 +1,4 @@
-// From the cells of a CSV file to a product: which column is which, and what is wrong with a row.
+// From the cells of a row to a product, or to what is wrong with the row.
 
 import { parseAmount } from '../../actors/money.ts';
 import {
@@ -9,13 +9,11 @@ import {
   OPENING_STOCK_MAX,
   SKU_LENGTH_MAX,
 } from '../../actors/product.ts';
-import { Problem } from '../../brokers/problem.ts';
 import { isCategoryPath, isCurrency } from './product.view.ts';
 
 /** The columns of an import and of an export, in the order of the latter. */
 export const COLUMNS = ['sku', 'name', 'description', 'category', 'price', 'currency', 'stock'] as const;
 export type Column = (typeof COLUMNS)[number];
-const OPTIONAL: readonly Column[] = ['currency', 'stock'];
 
 /** The cells of a row by column; an absent or empty one says that there is no value. */
 export type Cells = Partial<Readonly<Record<Column, string>>>;
@@ -28,22 +26,6 @@ export interface RowFault {
   readonly detail: string;
 }
 
-/**
- * The columns in the order of the header.
- * @throws Problem `invalid-request` with a sentence if a column is unknown, missing or there twice.
- */
-export function readHeader(cells: readonly string[]): readonly Column[] {
-  const names = cells.map((cell) => cell.trim().toLowerCase());
-  const wanted = `the header names the columns ${COLUMNS.join(', ')} in any order; ${OPTIONAL.join(' and ')} may be left out`;
-  const unknown = names.find((name) => !(COLUMNS as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new Problem('invalid-request', `the column "${unknown}" is unknown: ${wanted}`);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Problem('invalid-request', `the column "${twice}" is there twice: ${wanted}`);
-  const missing = COLUMNS.find((column) => !names.includes(column) && !OPTIONAL.includes(column));
-  if (missing !== undefined) throw new Problem('invalid-request', `the column "${missing}" is missing: ${wanted}`);
-  return names as Column[];
-}
-
 /** What a row says, or what is wrong with it. */
 export function readRow(cells: Cells): ImportRow | RowFault {
   const { sku = '', name = '', description = '', category = '', price = '', currency = '', stock = '' } = cells;
@@ -51,15 +33,15 @@ export function readRow(cells: Cells): ImportRow | RowFault {
   const code = currency.trim();
   const pieces = stock.trim() === '' ? 0 : wholeNumber(stock.trim());
   const fault =
-    textFault('sku', sku, SKU_LENGTH_MAX, true) ??
-    textFault('name', name, NAME_LENGTH_MAX, true) ??
-    textFault('description', description, DESCRIPTION_LENGTH_MAX, false) ??
-    textFault('category', category, CATEGORY_LENGTH_MAX, false);
+    absence({ sku, name, price }) ??
+    textFault('sku', sku, SKU_LENGTH_MAX) ??
+    textFault('name', name, NAME_LENGTH_MAX) ??
+    textFault('description', description, DESCRIPTION_LENGTH_MAX) ??
+    textFault('category', category, CATEGORY_LENGTH_MAX);
   if (fault !== undefined) return fault;
   if (category !== '' && !isCategoryPath(category)) {
-    return { code: 'bad-category', detail: `"${category}" is not a path of categories such as Garden/Pots` };
+    return { code: 'bad-category', detail: `"${short(category)}" is not a path of categories such as Garden/Pots` };
   }
-  if (price.trim() === '') return { code: 'missing-price', detail: 'the price is missing' };
   if (unitPrice === undefined) {
     return {
       code: 'bad-price',
@@ -82,10 +64,25 @@ export function readRow(cells: Cells): ImportRow | RowFault {
   };
 }
 
-function textFault(column: Column, value: string, lengthMax: number, required: boolean): RowFault | undefined {
-  if (required && value.trim() === '') return { code: `missing-${column}`, detail: `the ${column} is missing` };
-  if (value.length > lengthMax)
-    return { code: 'too-long', detail: `the ${column} has ${value.length} characters, but at most ${lengthMax} fit` };
+/** What every row must have, and this one has not; the code names the last of it. */
+function absence(required: Cells): RowFault | undefined {
+  const absent = (Object.keys(required) as Column[]).filter((column) => required[column]?.trim() === '');
+  const last = absent.at(-1);
+  if (last === undefined) return undefined;
+  const verb = absent.length === 1 ? 'is' : 'are';
+  return {
+    code: `missing-${last}`,
+    detail: `${absent.map((column) => `the ${column}`).join(' and ')} ${verb} missing`,
+  };
+}
+
+function textFault(column: Column, value: string, lengthMax: number): RowFault | undefined {
+  if (value.length > lengthMax) {
+    // Counted as elsewhere in the API: a character beyond U+FFFF is one.
+    const length = Array.from(value).length;
+    if (length > lengthMax)
+      return { code: 'too-long', detail: `the ${column} has ${length} characters, but at most ${lengthMax} fit` };
+  }
   // PostgreSQL cannot keep it, and nobody can see it.
   if (value.includes('\u0000')) return { code: 'bad-character', detail: `the ${column} holds the character U+0000` };
   return undefined;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Problem } from '../../brokers/problem.ts';
 import { IMPORT_BATCH, IMPORT_ERRORS_MAX, importCsv, type NumberedRow, type Take } from './import.ts';
 
 const HEADER = 'sku,name,description,category,price,currency,stock\n';
@@ -45,6 +46,41 @@ describe('an import', () => {
     });
     expect(report).toEqual({ accepted: count, rejected: 0, errors: [] });
     expect(sizes).toEqual([IMPORT_BATCH, IMPORT_BATCH, 7]);
+  });
+
+  it('makes shorter batches of rows with long texts', async () => {
+    const sizes: number[] = [];
+    const text = HEADER + `1,N,${'x'.repeat(20_000)},,1,,\n`.repeat(31);
+    await importText(text, (batch) => {
+      sizes.push(batch.length);
+      return Promise.resolve();
+    });
+    expect(sizes).toEqual([13, 13, 5]);
+  });
+
+  it('that cannot go on says how far it has come', async () => {
+    const text = HEADER + '1,N,,,1,,\n'.repeat(IMPORT_BATCH + 1);
+    const take: Take = ([first]) =>
+      first?.line === 2 ? Promise.resolve() : Promise.reject(new Problem('unavailable', 'stock does not answer'));
+    await expect(importText(text, take)).rejects.toMatchObject({
+      type: 'unavailable',
+      code: 503,
+      message: expect.stringContaining(`stock does not answer (the rows before line ${IMPORT_BATCH + 2} are taken`),
+    });
+  });
+
+  it('whose file breaks off ends when the rows that were being taken are taken', async () => {
+    async function* bytes() {
+      yield await Promise.resolve(Buffer.from(HEADER + '1,N,,,1,,\n'.repeat(IMPORT_BATCH)));
+      throw new Error('broken off');
+    }
+    let taken = 0;
+    const importing = importCsv(bytes(), async (rows) => {
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+      taken += rows.length;
+    });
+    await expect(importing).rejects.toThrow('broken off');
+    expect(taken).toBe(IMPORT_BATCH);
   });
 
   it('counts all errors and names the first thousand', async () => {

@@ -6,12 +6,15 @@
 // The next batch is read while one is taken, and batches are taken one after another: of two rows with one SKU the later
 // one holds.
 
-import { Problem } from '../../brokers/problem.ts';
+import { isProblem, Problem } from '../../brokers/problem.ts';
 import { type CsvRecord, readCsv } from '../../mixins/csv.ts';
-import { type Cells, type Column, type ImportRow, readHeader, readRow, type RowFault } from './import-row.ts';
+import { type ReadCells, readHeads } from './csv-heads.ts';
+import { type Cells, type ImportRow, readRow, type RowFault } from './import-row.ts';
 
 /** Rows of one batch. */
 export const IMPORT_BATCH = 500;
+/** Characters of one batch, about: long descriptions make shorter ones, so that memory and statements stay small. */
+export const IMPORT_BATCH_CHARACTERS = 250_000;
 /** Errors that a report names; the rest is only counted. */
 export const IMPORT_ERRORS_MAX = 1_000;
 
@@ -29,43 +32,69 @@ export interface ImportReport {
 /** Takes rows whole: resolves when they have taken effect, rejects if any has not. */
 export type Take = (rows: readonly NumberedRow[]) => Promise<void>;
 
-/** Reads and takes all rows. @throws Problem `invalid-request` if the header is not one of ours, and whatever `take` throws. */
+/**
+ * Reads and takes all rows.
+ * @throws Problem `invalid-request` if the header is not one of ours, and whatever `take` throws (a problem says how far
+ * the import has come).
+ */
 export async function importCsv(bytes: AsyncIterable<Uint8Array>, take: Take): Promise<ImportReport> {
-  let columns: readonly Column[] | undefined;
+  let readCells: ReadCells | undefined;
   let accepted = 0;
   let rejected = 0;
   const errors: { line: number; code: string; detail: string }[] = [];
   let batch: NumberedRow[] = [];
+  let characters = 0;
   let taking = Promise.resolve();
 
   async function flush(): Promise<void> {
     await taking;
     const rows = batch;
     batch = [];
+    characters = 0;
     accepted += rows.length;
-    taking = rows.length === 0 ? Promise.resolve() : take(rows);
-    // Awaited at the next flush; until then a rejection must not count as unhandled.
+    const [first] = rows;
+    if (first === undefined) return;
+    taking = take(rows).catch((error: unknown) => {
+      throw interrupted(error, first.line);
+    });
+    // Awaited at the next flush or at the end; until then a rejection must not count as unhandled.
     taking.catch(() => undefined);
   }
 
-  for await (const record of readCsv(bytes)) {
-    if (columns === undefined) {
-      if (!('cells' in record))
-        throw new Problem('invalid-request', `line ${record.line} should be the header: ${record.detail}`);
-      columns = readHeader(record.cells);
-      continue;
+  try {
+    for await (const record of readCsv(bytes)) {
+      if (readCells === undefined) {
+        if (!('cells' in record))
+          throw new Problem('invalid-request', `line ${record.line} should be the header: ${record.detail}`);
+        readCells = readHeads(record.cells, record.line);
+        continue;
+      }
+      const row = rowOf(record, readCells);
+      if ('code' in row) {
+        rejected += 1;
+        if (errors.length < IMPORT_ERRORS_MAX) errors.push({ line: record.line, code: row.code, detail: row.detail });
+        continue;
+      }
+      batch.push({ line: record.line, row });
+      characters += row.name.length + (row.description?.length ?? 0);
+      if (batch.length >= IMPORT_BATCH || characters >= IMPORT_BATCH_CHARACTERS) await flush();
     }
-    const row = rowOf(record, columns);
-    if ('code' in row) {
-      rejected += 1;
-      if (errors.length < IMPORT_ERRORS_MAX) errors.push({ line: record.line, code: row.code, detail: row.detail });
-    } else if (batch.push({ line: record.line, row }) >= IMPORT_BATCH) await flush();
+    if (readCells === undefined)
+      throw new Problem('invalid-request', 'the file is empty: its first line names the columns');
+    await flush();
+    await taking;
+  } finally {
+    // Also a file that breaks off is answered when what was begun of it is done.
+    await taking.catch(() => undefined);
   }
-  if (columns === undefined)
-    throw new Problem('invalid-request', 'the file is empty: its first line names the columns');
-  await flush();
-  await taking;
   return { accepted, rejected, errors };
+}
+
+/** The same error, which says how far the import has come if its caller is meant to read it. */
+function interrupted(error: unknown, line: number): unknown {
+  if (!isProblem(error)) return error;
+  const detail = `${error.message} (the rows before line ${line} are taken, of those from there on some may be: send the file again)`;
+  return new Problem(error.type ?? 'unavailable', detail);
 }
 
 /** Takes rows that are at hand already, in batches as well; their lines are counted from 1. */
@@ -81,11 +110,8 @@ export async function importRows(cells: readonly Cells[], take: Take): Promise<I
   return { accepted: right.length, rejected: errors.length, errors: errors.slice(0, IMPORT_ERRORS_MAX) };
 }
 
-function rowOf(record: CsvRecord, columns: readonly Column[]): ImportRow | RowFault {
+function rowOf(record: CsvRecord, readCells: ReadCells): ImportRow | RowFault {
   if (!('cells' in record)) return record;
-  const { cells } = record;
-  if (cells.length !== columns.length) {
-    return { code: 'wrong-number-of-cells', detail: `the row has ${cells.length} cells, the header ${columns.length}` };
-  }
-  return readRow(Object.fromEntries(columns.map((column, i) => [column, cells[i]])) as Cells);
+  const cells = readCells(record.cells);
+  return 'code' in cells ? cells : readRow(cells);
 }

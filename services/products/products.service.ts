@@ -5,7 +5,7 @@
 //   GET ──► read columns of the primary + inventory.available ──► views
 
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Context } from 'moleculer';
 import type { Money } from '../../actors/money.ts';
 import { type Product, productActor, type ProductChanges, type ProductCommand } from '../../actors/product.ts';
@@ -14,6 +14,7 @@ import { orThrow, Problem } from '../../brokers/problem.ts';
 import type { Caller } from '../../mixins/caller.ts';
 import { type Ask, coalesce } from '../../mixins/coalesce.ts';
 import { createCursors, type Cursors } from '../../mixins/cursor.ts';
+import { exportFile, type ExportFormat } from '../../mixins/export-file.ts';
 import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
@@ -23,23 +24,19 @@ import type { SchemaOf } from '../../mixins/service-schema.ts';
 import { type Availability, createAvailability } from './availability.ts';
 import { categoryTree } from './categories.ts';
 import { createProduct, type NewProductParams, settleOpening, takeRows } from './creating.ts';
-import { exportCsv, exportJsonLines } from './export.ts';
-import { importCsv, importRows, type ImportReport } from './import.ts';
+import { exportProducts, productPages } from './export.ts';
+import { importRows, type ImportReport } from './import.ts';
 import type { Cells } from './import-row.ts';
+import { importUpload } from './import-upload.ts';
 import { etagOf, type ProductView, readCategory, readPrice, viewProduct } from './product.view.ts';
-import {
-  allProducts,
-  countByCategory,
-  listProducts,
-  type ListParams,
-  type Quote,
-  quoteProducts,
-} from './products.list.ts';
+import { countByCategory, listProducts, type ListParams, type Quote, quoteProducts } from './products.list.ts';
 import { answeredCommand, finishedLoads, markLoaded, openProductStore } from './products.store.ts';
+import { createSearch, type Search } from './search.ts';
 
 interface Products extends Hosting<Product, ProductCommand> {
   database: Database;
   cursors: Cursors;
+  search: Search;
   available: Availability;
   states: Ask<string, Product>;
   quotes: Ask<string, Quote>;
@@ -68,6 +65,7 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
 
   started(this: Products) {
     this.cursors = createCursors(platform.secret('cursors'));
+    this.search = createSearch(this.database, this.cursors);
     this.available = createAvailability((skus) => this.broker.call('inventory.available', { skus }));
     this.states = stateReader(this.database);
     this.quotes = coalesce((ids) => quoteProducts(this.database, ids));
@@ -79,9 +77,9 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
   actions: {
     list: {
       async handler(this: Products, ctx: Context<ListParams>) {
-        const { rows, next } = await listProducts(this.database, this.cursors, ctx.params);
+        const { rows, ...page } = await listProducts(this.database, this.cursors, this.search, ctx.params);
         const available = await this.available.of(rows.map(({ sku }) => sku));
-        return { items: rows.map((row) => viewProduct(row.id, row, available(row.sku))), next };
+        return { items: rows.map((row) => viewProduct(row.id, row, available(row.sku))), ...page };
       },
     },
     get: {
@@ -97,15 +95,10 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
       },
     },
     export: {
-      handler(this: Products, ctx: Context<{ format?: 'csv' | 'jsonl' }, Caller>) {
+      handler(this: Products, ctx: Context<{ format?: ExportFormat }, Caller>) {
         const { format = 'csv' } = ctx.params;
-        ctx.meta.$responseType = format === 'jsonl' ? 'application/jsonl; charset=utf-8' : 'text/csv; charset=utf-8';
-        ctx.meta.$responseHeaders = { 'Content-Disposition': `attachment; filename="products.${format}"` };
-        const pages = allProducts(() => this.database.em());
-        return Readable.from(
-          format === 'jsonl' ? exportJsonLines(pages, this.available) : exportCsv(pages, this.available),
-          { objectMode: false },
-        );
+        const text = exportProducts(productPages(this.database), this.available, format);
+        return exportFile(ctx.meta, 'products', format, text);
       },
     },
 
@@ -137,11 +130,7 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
     },
     import: {
       async handler(this: Products, ctx: Context<unknown, Caller>): Promise<ImportReport> {
-        const stream = ctx.stream as Readable | null;
-        if (stream === null) throw new Problem('invalid-request', 'the body is missing: send the rows as text/csv');
-        // A file that is given up must not take the connection with it, on which the reason travels.
-        const bytes = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
-        return await importCsv(bytes, (rows) => takeRows(this, rows, ctx.meta.commandId));
+        return await importUpload(ctx.stream as Readable | null, (rows) => takeRows(this, rows, ctx.meta.commandId));
       },
     },
 

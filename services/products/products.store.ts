@@ -8,6 +8,7 @@ import { read } from '../../mixins/postgres/reads.ts';
 import { postgresStore } from '../../mixins/postgres/store.ts';
 import type { ActorStore } from '../../mixins/store.ts';
 import { Migration0001Products } from './migrations/0001-products.ts';
+import { Migration0002Search } from './migrations/0002-search.ts';
 import { readColumns, ProductRow } from './products.entities.ts';
 
 /** A catalogue that was loaded whole. */
@@ -19,7 +20,7 @@ const Load = defineEntity({
 
 /** Opens the context's database, which the service closes, and its store. */
 export async function openProductStore(service: { database: Database }, platform: Platform): Promise<ActorStore> {
-  const migrations = [Migration0001Products];
+  const migrations = [Migration0001Products, Migration0002Search];
   service.database = await platform.database({ schema: 'products', entities: [ProductRow, Load], migrations });
   return postgresStore({ database: service.database, actor: 'product', readColumns });
 }

@@ -2,7 +2,6 @@
 
 import type { FilterQuery } from '@mikro-orm/core';
 import type { Address } from '../../actors/order.ts';
-import { csvLine } from '../../mixins/csv.ts';
 import type { Cursors } from '../../mixins/cursor.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
 import { read } from '../../mixins/postgres/reads.ts';
@@ -30,20 +29,13 @@ export async function listUsers(
   return { items: rows.map(view), next };
 }
 
-const FACTS = ['id', 'email', 'name', 'phone', 'role', 'createdAt'] as const;
-const PLACE = ['line1', 'line2', 'city', 'postcode', 'country'] as const;
-
-/** All accounts, newest first: as CSV, or a JSON object a line. */
-export async function* exportUsers(database: Database, format: 'csv' | 'jsonl'): AsyncGenerator<string> {
-  if (format === 'csv') yield csvLine([...FACTS, 'addressee', ...PLACE]);
+/** All accounts, newest first, page by page. */
+export async function* allUsers(database: Database): AsyncGenerator<readonly UserView[]> {
   for (let after: Position | undefined; ; ) {
     const rows = await page(database, after, EXPORT_PAGE);
     const last = rows.at(-1);
     if (last === undefined) return;
-    yield rows
-      .map(view)
-      .map(format === 'csv' ? toCsv : toJson)
-      .join('');
+    yield rows.map(view);
     after = positionOf(last);
   }
 }
@@ -71,13 +63,4 @@ function positionOf({ createdAt, id }: UserRow): Position {
 function view(row: UserRow): UserView {
   const address = row.address === null || row.address === undefined ? null : (JSON.parse(row.address) as Address);
   return viewUser(row.id, { ...row, address });
-}
-
-function toCsv(user: UserView): string {
-  const { address } = user;
-  return csvLine([...FACTS.map((fact) => user[fact]), address?.name, ...PLACE.map((part) => address?.[part])]);
-}
-
-function toJson(user: UserView): string {
-  return `${JSON.stringify(user)}\n`;
 }

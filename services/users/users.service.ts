@@ -5,7 +5,6 @@
 // Nobody learns by asking whether an address has an account, except by registering it.
 
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 import type { Context } from 'moleculer';
 import {
   type ProfileChanges,
@@ -20,6 +19,7 @@ import { orThrow, Problem } from '../../brokers/problem.ts';
 import type { Caller } from '../../mixins/caller.ts';
 import type { Ask } from '../../mixins/coalesce.ts';
 import { createCursors, type Cursors } from '../../mixins/cursor.ts';
+import { exportFile, type ExportFormat } from '../../mixins/export-file.ts';
 import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
@@ -28,10 +28,11 @@ import { revisionSeen } from '../../mixins/revision.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
 import { createTokens } from '../../mixins/tokens.ts';
 import { accountIdOf } from './account-id.ts';
+import { exportUsers } from './export.ts';
 import { createLogins, type Logins } from './logins.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { type UserView, viewUser } from './user.view.ts';
-import { exportUsers, listUsers } from './users.list.ts';
+import { listUsers } from './users.list.ts';
 import { openUserStore } from './users.store.ts';
 
 interface Users extends Hosting<User, UserCommand> {
@@ -160,10 +161,9 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
         },
       },
       export: {
-        handler(this: Users, ctx: Context<{ format?: 'csv' | 'jsonl' }, Caller>) {
+        handler(this: Users, ctx: Context<{ format?: ExportFormat }, Caller>) {
           const { format = 'csv' } = ctx.params;
-          ctx.meta.$responseType = format === 'jsonl' ? 'application/jsonl; charset=utf-8' : 'text/csv; charset=utf-8';
-          return Readable.from(exportUsers(this.database, format), { objectMode: false });
+          return exportFile(ctx.meta, 'customers', format, exportUsers(this.database, format));
         },
       },
 
