@@ -1,7 +1,8 @@
-// Four levels by suffix, one Jest project each. `npm run test:unit -- stock` runs the unit tests whose path holds "stock".
+// Five levels by suffix, one Jest project each. `npm run test:unit -- stock` runs the unit tests whose path holds "stock".
 //
 //   x.test.ts        unit    no port, no process          x.int.test.ts    real servers
 //   x.sim.test.ts    sim     seeded simulation            x.chaos.test.ts  kills, pauses and partitions
+//                                                         x.long.test.ts   real servers, more than minutes allow
 
 /** @type {(name: string, testRegex: string) => import('jest').Config} */
 const level = (displayName, testRegex) => ({
@@ -24,10 +25,11 @@ const server = {
 /** @type {import('jest').Config} */
 export default {
   projects: [
-    level('unit', '^(?!.*\\.(sim|int|chaos)\\.test\\.ts$).*\\.test\\.ts$'),
+    level('unit', '^(?!.*\\.(sim|int|chaos|long)\\.test\\.ts$).*\\.test\\.ts$'),
     level('sim', '\\.sim\\.test\\.ts$'),
     { ...level('int', '\\.int\\.test\\.ts$'), ...server },
     { ...level('chaos', '\\.chaos\\.test\\.ts$'), ...server },
+    { ...level('long', '\\.long\\.test\\.ts$'), ...server },
   ],
   // Istanbul's counters, not V8's: V8 sees no branch where an `if` without `else` never fails.
   coverageProvider: 'babel',

@@ -18,6 +18,7 @@ const levels = {
   sim: { about: 'seeded simulations', workers: '100%', testMs: 120_000, timeLimitMs: 1_800_000 },
   int: { about: 'real servers', workers: '1', testMs: 120_000, timeLimitMs: 1_800_000 },
   chaos: { about: 'kills, pauses and partitions', workers: '1', testMs: 600_000, timeLimitMs: 7_200_000 },
+  long: { about: 'real servers, for longer', workers: '1', testMs: 1_800_000, timeLimitMs: 7_200_000 },
 } as const;
 type Level = keyof typeof levels;
 
