@@ -11,11 +11,11 @@ import { createProgress } from './progress.ts';
 import { type TimelineEntry, pageOf } from './report/page.ts';
 import { drawPictures } from './report/pictures.ts';
 import { type OrderSeen, summarize } from './report/summary.ts';
-import { readInvoices } from './replay/invoices.ts';
+import { partsOf, readInvoices } from './replay/invoices.ts';
+import { pages } from './replay/shop.ts';
 import { staffSession } from './staff.ts';
 
-const PAGE = 100;
-
+/** All orders of the invoices; the shop may hold others. */
 async function readOrders(
   client: Client,
   token: () => Promise<string>,
@@ -23,19 +23,17 @@ async function readOrders(
   progress: (done: number) => void,
 ): Promise<OrderSeen[]> {
   const orders: OrderSeen[] = [];
-  let next: string | null | undefined;
-  do {
-    const cursor = next === undefined || next === null ? '' : `&cursor=${encodeURIComponent(next)}`;
-    const page = await client.expect<{ items: readonly OrderSeen[]; next?: string | null }>(
-      [200],
-      `/api/v1/orders?limit=${PAGE}${cursor}`,
-      { token: await token() },
-    );
-    orders.push(...page.items.filter(({ reference }) => reference !== undefined && dates.has(reference)));
-    next = page.next;
+  for await (const page of pages<OrderSeen>({ client, staff: { token } }, '/api/v1/orders')) {
+    orders.push(...page.filter(({ reference }) => reference !== undefined && dates.has(reference)));
     progress(orders.length);
-  } while (next !== undefined && next !== null);
+  }
   return orders;
+}
+
+/** The first and the last, as they would be typed for people. */
+function namesOf(files: readonly string[]): string {
+  const names = files.map((file) => basename(file));
+  return names.length <= 2 ? names.join(' ') : `${names.at(0)} … ${names.at(-1)}`;
 }
 
 async function report(url: string, files: readonly string[], out: string, command: string): Promise<void> {
@@ -44,7 +42,8 @@ async function report(url: string, files: readonly string[], out: string, comman
   try {
     const dates = new Map<string, string>();
     for (const file of files)
-      for (const invoice of await readInvoices(file)) dates.set(invoice.invoiceNo, invoice.date);
+      for (const invoice of await readInvoices(file))
+        if (partsOf(invoice).ordered.length > 0) dates.set(invoice.invoiceNo, invoice.date);
     const token = staffSession(client);
     const orders = await readOrders(client, token, dates, (done) => progress.show('reading orders', done, dates.size));
     progress.end();
@@ -80,12 +79,7 @@ try {
   });
   const files = [...(values.orders ?? []), ...positionals];
   if (files.length === 0) throw new Error('which months? Give the files of their invoices: --orders FILE…');
-  await report(
-    values.url,
-    files,
-    values.out,
-    `npm run report -- --orders ${files.map((file) => basename(file)).join(' ')}`,
-  );
+  await report(values.url, files, values.out, `npm run report -- --orders ${namesOf(files)}`);
 } catch (error) {
   console.error(`Report: ${(error as Error).message}`);
   process.exitCode = 1;

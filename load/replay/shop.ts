@@ -74,7 +74,10 @@ export interface Refund {
 const PAGE = 100;
 
 /** All items of a list, page by page. */
-export async function* pages<T>({ client, staff }: Shop, path: string): AsyncGenerator<readonly T[]> {
+export async function* pages<T>(
+  { client, staff }: { readonly client: Client; readonly staff: Pick<Staff, 'token'> },
+  path: string,
+): AsyncGenerator<readonly T[]> {
   let cursor: string | null = null;
   do {
     const query: string = `limit=${PAGE}${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;

@@ -29,7 +29,7 @@ function ordersPerDay({ days }: Summary): Promise<string> {
     values.push({ day, orders: byDay.get(day) ?? 0 });
   }
   return toSvg({
-    title: { text: 'Orders per day', subtitle: 'by date of the invoice; no trade on Saturdays' },
+    title: { text: 'Orders per day', subtitle: 'by date of the invoice; days without trade are empty' },
     width: WIDTH,
     height: HEIGHT,
     data: { values },
@@ -96,7 +96,12 @@ function piecesPerOrder({ largest }: Summary, orders: readonly OrderSeen[]): Pro
         encoding: {
           x: { field: 'from', type: 'quantitative', scale: { type: 'log' }, title: 'pieces', axis: { format: ',.0f' } },
           x2: { field: 'to' },
-          y: { field: 'orders', type: 'quantitative', scale: { type: 'log', domainMin: 0.7 }, title: 'orders' },
+          y: {
+            field: 'orders',
+            type: 'quantitative',
+            scale: { type: 'log', domainMin: 0.7, nice: false },
+            title: 'orders',
+          },
           y2: { datum: 0.7 },
         },
       },

@@ -145,7 +145,12 @@ describe('the timeline', () => {
       {
         at: '2010-12-01T08:26:05.000Z',
         type: 'RefundRequested',
-        data: { refundId: 'r', restock: true, requestId: 'c', lines: [{ productId: 'p-2', sku: 'M@0.001', quantity: 2 }] },
+        data: {
+          refundId: 'r',
+          restock: true,
+          requestId: 'c',
+          lines: [{ productId: 'p-2', sku: 'M@0.001', quantity: 2 }],
+        },
       },
       { at: '2010-12-01T08:26:06.000Z', type: 'Refunded', data: { refundId: 'r' } },
     ]);

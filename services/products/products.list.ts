@@ -13,9 +13,6 @@ import { ProductRow } from './products.entities.ts';
 import type { Search } from './search.ts';
 import type { Narrowing } from './search.store.ts';
 
-/** Products of one query of an export. */
-export const EXPORT_PAGE = 1_000;
-
 const sorts = { sku: 'sku', name: 'name', price: 'unitPrice', updatedAt: 'updatedAt' } as const;
 type Sort = keyof typeof sorts;
 
@@ -146,23 +143,6 @@ function beyond(column: (typeof sorts)[Sort], backwards: boolean, [position, id]
     [column]: bound,
     $or: [{ [column]: after(value) }, { [column]: value, id: after(id) }],
   } as FilterQuery<ProductRow>;
-}
-
-/** All live products in the order of their SKUs, page by page. */
-export async function* allProducts(em: () => EntityManager): AsyncGenerator<readonly ProductRow[]> {
-  for (let after = ''; ; ) {
-    const rows = await read(
-      em().find(
-        ProductRow,
-        { status: 'live', sku: { $gt: after } },
-        { orderBy: { sku: 'asc' }, limit: EXPORT_PAGE, disableIdentityMap: true },
-      ),
-    );
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows;
-    after = last.sku;
-  }
 }
 
 /** The columns that are read in bulk; `bigint` arrives as text. */
