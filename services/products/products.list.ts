@@ -1,6 +1,6 @@
 // Reads of the catalogue, all on the primary: pages in any of the orders there are, prices, categories, everything at once.
 
-import type { EntityManager, FilterQuery, Kysely } from '@mikro-orm/postgresql';
+import type { FilterQuery, Kysely } from '@mikro-orm/postgresql';
 import { parseAmount } from '../../actors/money.ts';
 import type { ProductStatus } from '../../actors/product.ts';
 import { Problem } from '../../brokers/problem.ts';
