@@ -201,6 +201,13 @@ const mutants: readonly Mutant[] = [
     to: ``,
   },
   {
+    bug: 'a movement is counted again when its key has been forgotten',
+    file: 'stock.ts',
+    from: `if (known === undefined) return undefined;`,
+    to: `return undefined;`,
+    property: movementsAreCountedOnce,
+  },
+  {
     bug: 'pieces are refunded again until the first refund is confirmed',
     file: 'order-refunds.ts',
     from: `for (const { line, quantity } of refund.lines) left`,
@@ -341,4 +348,11 @@ function repeatedSkusAreSummed(rules: Rules): void {
   const row = { kind: 'sku', received: 3, onHand: 3, reserved: 0, sold: 0, returned: 0, writtenOff: 0 } as const;
   const reserve = { type: 'Reserve', data: { orderId: 'o', lines: [line, line] }, at: 1 } as const;
   expect(rules.stock.decide({ 'sku:mug': row }, reserve)).toMatchObject([{ type: 'Rejected' }]);
+}
+
+function movementsAreCountedOnce(rules: Rules): void {
+  const receive = { type: 'Receive', data: { sku: 'mug', quantity: 2, movementId: 'm' }, at: 1 } as const;
+  const [received] = rules.stock.decide({}, receive) as readonly stocks.StockEvent[];
+  expect(received).toBeDefined();
+  expect(rules.stock.decide(rules.stock.evolve({}, received as stocks.StockEvent), receive)).toEqual([]);
 }
