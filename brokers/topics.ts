@@ -18,6 +18,8 @@ export interface Topic {
   readonly partitions: number;
   /** Records may be removed when they are older. Not longer than inboxes remember (`DELIVERY_AGE_MAX_MS`). */
   readonly retentionMs: number;
+  /** What becomes of old records: `delete` removes those beyond the retention, `compact` keeps the last of each key. */
+  readonly cleanup: 'delete' | 'compact';
   /** Whether it says something about an identifiable person; pseudonymous ids do. */
   readonly personalData: boolean;
 }
@@ -31,6 +33,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: true,
   },
   'payment.requested': {
@@ -40,6 +43,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: false,
   },
   'payment.succeeded': {
@@ -49,6 +53,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: false,
   },
   'payment.failed': {
@@ -58,6 +63,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: false,
   },
   'product.deleted': {
@@ -67,6 +73,7 @@ export const topics = {
     version: 1,
     partitions: 4,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: false,
   },
   'cart.updated': {
@@ -76,6 +83,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: true,
   },
   'ecom-raw-events': {
@@ -85,6 +93,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: true,
   },
   'ecom-analytics-results': {
@@ -94,6 +103,7 @@ export const topics = {
     version: 1,
     partitions: 8,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: false,
   },
   'analytics-results': {
@@ -103,6 +113,7 @@ export const topics = {
     version: 1,
     partitions: 1,
     retentionMs: 7 * DAY_MS,
+    cleanup: 'delete',
     personalData: false,
   },
 } as const satisfies Readonly<Record<string, Topic>>;

@@ -1,0 +1,189 @@
+// The client of kafkajs 2.2.4, with its faults worked around. The only file that imports it.
+//
+// - Each connection asks itself every millisecond whether something waits: `restQueues` has it ask when something does.
+// - A send that involves two brokers can store a batch twice when it is retried: every send here is for one partition.
+// - A send that is rejected leaves a sequence number that the next batch would take over, and the broker would drop that
+//   batch as a repeat: retries are without limit, in the client and in the producer, and sender.ts repeats what rejects.
+
+import { createRequire } from 'node:module';
+import { connect as connectSocket, type Socket } from 'node:net';
+import kafkajs, { type Admin, type Kafka, type KafkaConfig } from 'kafkajs';
+import {
+  type ClientOptions,
+  type KafkaClient,
+  OutOfStep,
+  type Producer,
+  Refused,
+  type TopicSettings,
+} from './client.ts';
+import { kafkajsConsumer } from './kafkajs-consumer.ts';
+
+const QUICK = { initialRetryTime: 50, maxRetryTime: 250 };
+/** A producer never gives up: what it gave up could not be told from what was stored. */
+const FOR_EVER = { ...QUICK, retries: Number.MAX_SAFE_INTEGER };
+/** Others are begun anew by their caller. */
+const A_WHILE = { ...QUICK, retries: 8 };
+const CONNECT_MS = 1_000;
+const REQUEST_MS = 2_000;
+/** With the default of five minutes, a leader that is frozen instead of dead stops a producer for that long. */
+const METADATA_AGE_MS = 2_000;
+const ADMIN_MS = 10_000;
+
+/** Answers that say that the batch was stored by an earlier attempt. */
+const STORED = new Set(['DUPLICATE_SEQUENCE_NUMBER']);
+const REFUSED = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']);
+const OUT_OF_STEP = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH']);
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+let isRested = false;
+
+/** Has the request queues of kafkajs wake up only while requests wait in them. A request that has to wait schedules it. */
+function restQueues(): void {
+  if (isRested) return;
+  isRested = true;
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as {
+    readonly prototype: RequestQueue;
+  };
+  const schedule = prototype.scheduleCheckPendingRequests;
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+/** A client of these brokers. Opens nothing before it is used. */
+export function kafkajsClient({ brokers, clientId, connect = connectSocket }: ClientOptions): KafkaClient {
+  restQueues();
+  const sockets = new Set<Socket>();
+  let ended = false;
+  const network: KafkaConfig = {
+    clientId,
+    // Without brokers it has nothing to retry: this is how an endless retry ends.
+    brokers: () => (ended ? [] : [...brokers]),
+    socketFactory({ host, port, onConnect }) {
+      if (ended) throw new Error('the client has ended');
+      const socket = connect(port, host).once('connect', onConnect);
+      socket.setNoDelay(true).setKeepAlive(true, 60_000);
+      sockets.add(socket);
+      return socket.once('close', () => {
+        sockets.delete(socket);
+        // kafkajs lets go of a dead socket again and again, and each time leaves a listener on it.
+        socket.unref = () => socket;
+      });
+    },
+    connectionTimeout: CONNECT_MS,
+    requestTimeout: REQUEST_MS,
+    enforceRequestTimeout: true,
+    logLevel: kafkajs.logLevel.NOTHING,
+  };
+  // What a client retries is set twice in kafkajs: for the connections here, for the requests where they are made.
+  const tireless = new kafkajs.Kafka({ ...network, retry: FOR_EVER });
+  const kafka = new kafkajs.Kafka({ ...network, retry: A_WHILE });
+
+  async function administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = kafka.admin({ retry: A_WHILE });
+    try {
+      await admin.connect();
+      return await work(admin);
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  }
+
+  return {
+    createProducer: () => startProducer(tireless),
+    createConsumer: (options) =>
+      kafkajsConsumer(kafka, options, { retry: A_WHILE, metadataAgeMs: METADATA_AGE_MS, isEnded: () => ended }),
+    async createTopics(topics) {
+      await administer((admin) =>
+        admin.createTopics({
+          topics: topics.map(({ name, partitions, config }) => ({
+            topic: name,
+            numPartitions: partitions,
+            replicationFactor: -1,
+            configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
+          })),
+          timeout: ADMIN_MS,
+          waitForLeaders: true,
+        }),
+      );
+    },
+    describeTopics: (names, settings) => administer((admin) => describe(admin, names, settings)),
+    ends: (topic) =>
+      administer(async (admin) =>
+        (await admin.fetchTopicOffsets(topic)).map(({ partition, high, low }) => {
+          return { topic, partition, offset: Number(high), first: Number(low) };
+        }),
+      ),
+    members: (group) =>
+      administer(async (admin) => (await admin.describeGroups([group])).groups[0]?.members.length ?? 0),
+    async deleteGroup(group) {
+      await administer((admin) => admin.deleteGroups([group]));
+    },
+    end() {
+      ended = true;
+      for (const socket of sockets) socket.destroy(new Error('the client has ended'));
+    },
+  };
+}
+
+async function describe(
+  admin: Admin,
+  names: readonly string[],
+  settings: readonly string[],
+): Promise<readonly TopicSettings[]> {
+  const existing = new Set(await admin.listTopics());
+  const wanted = names.filter((name) => existing.has(name));
+  if (wanted.length === 0) return [];
+  const { topics } = await admin.fetchTopicMetadata({ topics: wanted });
+  const { resources } = await admin.describeConfigs({
+    resources: wanted.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: [...settings] })),
+    includeSynonyms: false,
+  });
+  return topics.map(({ name, partitions }) => {
+    const entries = resources.find(({ resourceName }) => resourceName === name)?.configEntries ?? [];
+    const config = Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
+    return { name, partitions: partitions.length, config };
+  });
+}
+
+async function startProducer(kafka: Kafka): Promise<Producer> {
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: METADATA_AGE_MS,
+    retry: FOR_EVER,
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition as number,
+  });
+  await producer.connect();
+  return {
+    async send({ topic, partition }, batch) {
+      const messages = batch.map((message) => ({ ...message, partition }));
+      try {
+        await producer.send({ topic, acks: -1, timeout: REQUEST_MS, messages });
+      } catch (error) {
+        const type = protocolError(error);
+        if (STORED.has(type)) return;
+        if (REFUSED.has(type)) throw new Refused((error as Error).message, { cause: error });
+        if (OUT_OF_STEP.has(type)) throw new OutOfStep((error as Error).message, { cause: error });
+        throw error;
+      }
+    },
+    close: () => producer.disconnect(),
+  };
+}
+
+/** Kafka's name of the error, wherever kafkajs has wrapped it; empty if it is not one of the protocol. */
+function protocolError(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { type } = at as { readonly type?: unknown };
+    if (typeof type === 'string') return type;
+  }
+  return '';
+}

@@ -1,0 +1,75 @@
+// Stands between a client and a broker, and swallows the answer to a produce request when it is told to.
+
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+const HOST = '127.0.0.1';
+const PRODUCE = 0;
+
+export interface Proxy {
+  /** Opens a connection by way of the proxy, whatever address the broker told. */
+  readonly connect: () => Socket;
+  /** The next produce request is stored and its answer never arrives. Resolves when that has happened. */
+  swallowAnswer(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A proxy before the broker on this port of loopback. */
+export async function startProxy(brokerPort: number): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  let swallowed: (() => void) | undefined;
+  const server = createServer((client) => {
+    const broker = connect(brokerPort, HOST);
+    const produced = new Set<number>();
+    for (const [socket, other] of [
+      [client, broker],
+      [broker, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => other.destroy()).on('close', () => other.destroy());
+    }
+    client.on(
+      'data',
+      frames((frame) => {
+        if (frame.readInt16BE(4) === PRODUCE) produced.add(frame.readInt32BE(8));
+        broker.write(frame);
+      }),
+    );
+    broker.on(
+      'data',
+      frames((frame) => {
+        const isProduce = produced.delete(frame.readInt32BE(4));
+        if (!isProduce || swallowed === undefined) return void client.write(frame);
+        swallowed();
+        swallowed = undefined;
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, HOST, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    connect: () => connect(port, HOST),
+    swallowAnswer: () =>
+      new Promise((resolve) => {
+        swallowed = resolve;
+      }),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Hands on whole frames of Kafka's protocol: four bytes of length, then so many bytes. */
+function frames(take: (frame: Buffer) => void): (part: Buffer) => void {
+  let waiting = Buffer.alloc(0);
+  return (part) => {
+    waiting = Buffer.concat([waiting, part]);
+    while (waiting.length >= 4 && waiting.length >= 4 + waiting.readInt32BE(0)) {
+      const length = 4 + waiting.readInt32BE(0);
+      take(waiting.subarray(0, length));
+      waiting = waiting.subarray(length);
+    }
+  };
+}
