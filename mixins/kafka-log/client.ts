@@ -1,5 +1,5 @@
 // What the log needs of a Kafka client, in words of its own. `kafkajs-client.ts` is the one file that knows the package;
-// another client is another file like it (docs/adr/0023).
+// another client is another file like it (docs/adr/0022).
 
 import type { Socket } from 'node:net';
 
