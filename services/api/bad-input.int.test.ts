@@ -114,7 +114,7 @@ describe('an order that is wrong', () => {
 
 describe('a list', () => {
   it('has the defaults of its query', async () => {
-    expect((await shop.call('/api/v1/products')).body).toEqual({ limit: 20, sort: 'sku' });
+    expect((await shop.call('/api/v1/products')).body).toEqual({ limit: 20 });
   });
   it.each([
     ['limit=0', '?limit'],
@@ -156,7 +156,8 @@ describe('an address', () => {
   });
   it('answers HEAD as GET, without the body', async () => {
     const answer = await shop.call('/api/v1/products', { method: 'HEAD' });
-    expect([answer.status, answer.text, answer.headers.get('content-length')]).toEqual([200, '', '25']);
+    const { text } = await shop.call('/api/v1/products');
+    expect([answer.status, answer.text, answer.headers.get('content-length')]).toEqual([200, '', String(text.length)]);
   });
 });
 

