@@ -25,7 +25,7 @@ export const ATTEMPTS_MAX = 10;
 /** How long a command may wait for an absent database before its caller is told, in milliseconds. */
 export const PATIENCE_MS = 5_000;
 /** Waiting commands for which a lane gathers no longer, unless callers need the machine. */
-const GATHERED_ENOUGH = 128;
+const GATHERED_ENOUGH = 256;
 /** How far work behind may lag while callers need the machine, in milliseconds. */
 const LAG_MAX_MS = 2_000;
 /** What its actors have sent and is not delivered yet shortens its rests, so many rows end them: this bounds memory. */

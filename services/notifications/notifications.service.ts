@@ -20,7 +20,7 @@ import type { SchemaOf } from '../../mixins/service-schema.ts';
 import { openNotificationStore } from './notifications.store.ts';
 
 /** Nobody waits for a mail in the same second: larger batches leave more of the machine to orders. */
-const GATHER_MS = 25;
+const GATHER_MS = 100;
 
 interface Notifications extends Hosting<Notification, NotificationCommand> {
   database: Database;
