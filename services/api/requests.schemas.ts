@@ -39,7 +39,7 @@ const email: Schema = { type: 'string', format: 'email', maxLength: EMAIL_LENGTH
 const newPassword: Schema = text(PASSWORD_LENGTH.max, PASSWORD_LENGTH.min);
 /** A password to be checked: whatever it is, it is right or wrong, not malformed. */
 const password: Schema = text(PASSWORD_LENGTH.max);
-const phone: Schema = { type: 'string', pattern: '^\\+?[0-9][0-9 ()./-]{2,31}$' };
+const phone: Schema = { type: 'string', pattern: '^\\+?[0-9][0-9 ()./-]{2,31}$', examples: ['+44 20 7946 0018'] };
 const productId = text(128);
 const sku = text(SKU_LENGTH_MAX);
 

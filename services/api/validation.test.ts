@@ -138,3 +138,10 @@ describe('a call without a body of its own', () => {
     expect(complaints(() => validation('orders.cancel').body({ refund: true }))).toEqual(['/refund unknown-field']);
   });
 });
+
+describe('a text of the wrong form', () => {
+  it('is answered with an example of the right one', () => {
+    const check = () => validation('products.list').query({ priceFrom: 'cheap' });
+    expect(check).toThrow('?priceFrom: must look like "2.55"');
+  });
+});

@@ -120,7 +120,7 @@ function particularOf(error: ErrorObject, pointerOf: (pointer: string) => string
   return { pointer, code: codes[keyword] ?? 'wrong-value', detail: detailOf(error) };
 }
 
-function detailOf({ keyword, params, message, schema }: ErrorObject): string {
+function detailOf({ keyword, params, message, schema, parentSchema }: ErrorObject): string {
   switch (keyword) {
     case 'required':
       return 'is needed';
@@ -130,6 +130,11 @@ function detailOf({ keyword, params, message, schema }: ErrorObject): string {
       return `must be one of ${(params['allowedValues'] as readonly unknown[]).map(String).join(', ')}`;
     case 'oneOf':
       return `needs exactly one of ${(schema as readonly { required?: readonly string[] }[]).flatMap(({ required }) => required ?? []).join(', ')}`;
+    case 'pattern': {
+      // People are told by an example what an expression means.
+      const [example] = (parentSchema?.['examples'] ?? []) as readonly string[];
+      return example === undefined ? (message ?? 'is not as expected') : `must look like "${example}"`;
+    }
     default:
       return message ?? 'is not as expected';
   }
