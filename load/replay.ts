@@ -6,36 +6,24 @@
 
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { createClient } from './client.ts';
-import { createProgress } from './progress.ts';
 import { type EventsReplay, replayEvents } from './replay/events.ts';
 import { replayInvoices } from './replay/run.ts';
 import { staffSession } from './staff.ts';
+import { visit } from './visit.ts';
 
 /** The day that ships with the repository. */
 const ONE_DAY = fileURLToPath(new URL('../infra/local/catalogue/online-retail-2010-12-01.csv.gz', import.meta.url));
 
-async function replay(url: string, files: readonly string[]): Promise<boolean> {
-  const client = createClient(url);
-  const progress = createProgress(process.stdout);
-  try {
-    return await replayInvoices(client, files, progress, (line) => console.log(line));
-  } finally {
-    progress.end();
-    client.close();
-  }
+const say = (line: string) => console.log(line);
+
+function replay(url: string, files: readonly string[]): Promise<boolean> {
+  return visit(url, (client, progress) => replayInvoices(client, files, progress, say));
 }
 
-async function replayClicks(url: string, files: Omit<EventsReplay, 'token' | 'progress' | 'say'>): Promise<boolean> {
-  const client = createClient(url);
-  const progress = createProgress(process.stdout);
-  try {
-    const token = staffSession(client);
-    return await replayEvents(client, { ...files, token, progress, say: (line) => console.log(line) });
-  } finally {
-    progress.end();
-    client.close();
-  }
+function replayClicks(url: string, files: Omit<EventsReplay, 'token' | 'progress' | 'say'>): Promise<boolean> {
+  return visit(url, (client, progress) =>
+    replayEvents(client, { ...files, token: staffSession(client), progress, say }),
+  );
 }
 
 try {

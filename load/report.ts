@@ -6,14 +6,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Client, createClient } from './client.ts';
-import { createProgress } from './progress.ts';
+import type { Client } from './client.ts';
 import { type TimelineEntry, pageOf } from './report/page.ts';
 import { drawPictures } from './report/pictures.ts';
 import { type OrderSeen, summarize } from './report/summary.ts';
 import { partsOf, readInvoices } from './replay/invoices.ts';
 import { pages } from './replay/shop.ts';
 import { staffSession } from './staff.ts';
+import { visit } from './visit.ts';
 
 /** All orders of the invoices; the shop may hold others. */
 async function readOrders(
@@ -36,10 +36,8 @@ function namesOf(files: readonly string[]): string {
   return names.length <= 2 ? names.join(' ') : `${names.at(0)} … ${names.at(-1)}`;
 }
 
-async function report(url: string, files: readonly string[], out: string, command: string): Promise<void> {
-  const client = createClient(url);
-  const progress = createProgress(process.stdout);
-  try {
+function report(url: string, files: readonly string[], out: string, command: string): Promise<void> {
+  return visit(url, async (client, progress) => {
     const dates = new Map<string, string>();
     for (const file of files)
       for (const invoice of await readInvoices(file))
@@ -62,10 +60,7 @@ async function report(url: string, files: readonly string[], out: string, comman
       await writeFile(join(folder, name), text);
     await writeFile(out, pageOf({ summary, timeline, pictures, command }));
     console.log(`${summary.all.orders} orders of ${summary.months.length} months: ${out}, pictures in ${folder}.`);
-  } finally {
-    progress.end();
-    client.close();
-  }
+  });
 }
 
 try {
