@@ -256,6 +256,11 @@ function newsIsTold({ published, instances }: Remains, { orders, payments }: Fou
     for (const { data } of requested) {
       demand(minorOf(data['amount'] as Money) === order.total, () => `another amount was asked for order ${id}`);
     }
+    const updates = new Map(told('order.updated', id).map(({ data }) => [Number(data['version']), data]));
+    demand(updates.size === told('order.updated', id).length, () => `a version of order ${id} was told twice`);
+    const newest = updates.get(Math.max(...updates.keys()));
+    const isTold = newest?.['status'] === order.status && newest['updatedAt'] === order.updatedAt;
+    demand(isTold === (order.customerId !== undefined), () => `the customer of order ${id} is not told how it is`);
     const outcomes = [...told('payment.succeeded', id), ...told('payment.failed', id)];
     demand(outcomes.length <= 1, () => `order ${id} heard ${outcomes.length} outcomes`);
     const cart = instances.get(`cart/${order.cartId}`)?.state as readonly string[] | undefined;

@@ -226,6 +226,18 @@ const mutants: readonly Mutant[] = [
     to: `function withoutToken(payment: Payment): Payment {`,
   },
   {
+    bug: 'a version that has two events is told twice',
+    file: 'order-saga.ts',
+    from: `if (event.type === 'StockReserved') return order.total === 0;`,
+    to: `if (event.type === 'StockReserved') return false;`,
+  },
+  {
+    bug: 'a customer is not told of a refund that is confirmed',
+    file: 'order-saga.ts',
+    from: `return event.type === 'RefundRequested' && event.data.amount === 0;`,
+    to: `return event.type === 'Refunded';`,
+  },
+  {
     bug: 'an order that costs nothing is not paid',
     file: 'order.ts',
     from: `return order.total > 0 ? [reserved] : [reserved, { type: 'Paid', data: { at } }];`,

@@ -4,6 +4,7 @@
 //   StockReserved ─► order.created, payment.requested    rejected, cancelled, expired ─► Release, Void
 //   RefundRequested ─► Refund                            PaymentFailed ─► Release          PaidTooLate ─► Void
 //   Refunded ─► Return
+//   and whatever happens to an order of a customer ─► order.updated, once for each of its versions
 //
 // `Release` and `Void` go to everybody who was ever asked, not to those who are known to have answered: an answer may be
 // on its way, and who is told twice, or before the thing itself, does nothing wrong.
@@ -12,13 +13,27 @@ import { type Message, type Reaction, unreachable } from './actor.ts';
 import type { Order, OrderEvent, OrderLine } from './order-messages.ts';
 import { refundNameOf, refundOf } from './order-refunds.ts';
 import { paymentIdOf } from './payment.ts';
-import { orderCreated, paymentRequested } from './public-events.ts';
+import { orderCreated, orderUpdated, paymentRequested } from './public-events.ts';
 import { perSku, type StockLine } from './stock.ts';
 
 export const DEADLINE_TIMER = 'payment-deadline';
 
 /** What an event makes the order tell others; `order` is the state after it. */
 export function react(order: Order, event: OrderEvent, id: string): readonly Reaction[] {
+  const told = tell(order, event, id);
+  const { customerId } = order;
+  // Every event shows: at least the time of the last change is another one. Orders of guests are in nobody's list.
+  if (customerId === undefined || isFollowed(order, event)) return told;
+  return [...told, orderUpdated(id, order, customerId)];
+}
+
+/** Whether another event follows with the same command: then the order has not come to rest, and its version is not done. */
+function isFollowed(order: Order, event: OrderEvent): boolean {
+  if (event.type === 'StockReserved') return order.total === 0;
+  return event.type === 'RefundRequested' && event.data.amount === 0;
+}
+
+function tell(order: Order, event: OrderEvent, id: string): readonly Reaction[] {
   switch (event.type) {
     case 'Placed': {
       const { payment, deadlineMs } = event.data;

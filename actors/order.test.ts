@@ -16,6 +16,7 @@ import {
   statusAfter,
   transitions,
 } from './order.ts';
+import { orderUpdated } from './public-events.ts';
 
 const AT = 1_700_000_000_000;
 const ID = 'order-1';
@@ -198,7 +199,7 @@ describe('stock', () => {
   it('makes the order known and asks for its money, with no token in either', () => {
     const data = { ...wish(mug), customerId: 'ada', reference: 'r-1' };
     const reactions = told(given({ type: 'Place', data }), reserved());
-    expect(reactions).toEqual([
+    expect(reactions.slice(0, 2)).toEqual([
       {
         kind: 'publish',
         topic: 'order.created',
@@ -330,6 +331,92 @@ describe('payment', () => {
 
   it('is not asked for a total that rounds to nothing', () => {
     expect(given(place(line('crumb', 1, 49)), reserved())).toMatchObject({ status: 'PAID', total: 0, exactTotal: 49 });
+  });
+});
+
+describe('an order of a customer', () => {
+  const ofAda = (...lines: OrderLine[]): OrderCommand => ({
+    type: 'Place',
+    data: { ...wish(...lines), customerId: 'ada' },
+  });
+  const pieces = { productId: 'p-mug', quantity: 1 };
+  const gifts = { productId: 'p-gift', quantity: 1 };
+  const paid = [reserved(), succeeded];
+  const lives: readonly (readonly [string, ...OrderCommand[]])[] = [
+    ['that is paid, shipped and given back', ofAda(mug), ...paid, ship, deliver, refund('r'), confirmed('r')],
+    ['with two partitions', ofAda(mug, far), reserved(), reserved('north'), succeeded],
+    ['that stock cannot serve', ofAda(mug, far), reserved('north'), shortage],
+    ['that is cancelled', ofAda(mug), cancel],
+    ['that is paid too late', ofAda(mug), reserved(), expire, succeeded],
+    ['that nobody pays', ofAda(mug), reserved(), failed],
+    ['that is given back in parts', ofAda(mug), ...paid, refund('a', pieces), refund('b', pieces), confirmed('b')],
+    ['that costs nothing', ofAda(gift), reserved(), cancel],
+    ['of which what costs nothing is given back', ofAda(mug, gift), ...paid, refund('g', gifts), cancel],
+  ];
+  const news = (reactions: readonly Reaction[]) =>
+    reactions.flatMap((reaction) =>
+      reaction.kind === 'publish' && reaction.topic === 'order.updated' ? [reaction] : [],
+    );
+
+  it.each(lives)('%s tells whole what it is, once with every command that changes it', (_, ...commands) => {
+    let order = orderActor.initial;
+    for (const command of commands) {
+      const published = news(told(order, command));
+      order = then(order, when(order, command) as readonly OrderEvent[]);
+      expect(published).toEqual([orderUpdated(ID, order, 'ada')]);
+    }
+  });
+
+  it('says nothing when nothing happens', () => {
+    expect(news(told(given(ofAda(mug), cancel), cancel))).toEqual([]);
+    expect(news(told(given(ofAda(mug), cancel), reserved()))).toEqual([]);
+  });
+
+  it('is told with all that its owner sees, and nothing of how it is kept', () => {
+    const shippingAddress = { name: 'Ada', line1: 'Street 1', city: 'London', postcode: 'N1', country: 'GB' };
+    const data = { ...wish(mug), customerId: 'ada', reference: 'r-1', cartId: 'cart-1', shippingAddress };
+    const [updated] = news(told(orderActor.initial, { type: 'Place', data }));
+    const gbp = (amount: string) => ({ amount, currency: 'GBP' });
+    expect(updated).toEqual({
+      kind: 'publish',
+      topic: 'order.updated',
+      key: ID,
+      data: {
+        orderId: ID,
+        status: 'AWAITING_STOCK',
+        customerId: 'ada',
+        email: 'ada@example.org',
+        reference: 'r-1',
+        lines: [
+          {
+            productId: 'p-mug',
+            sku: 'mug',
+            name: 'The mug',
+            quantity: 2,
+            unitPrice: gbp('2.55'),
+            total: gbp('5.10'),
+          },
+        ],
+        total: gbp('5.10'),
+        exactTotal: gbp('5.10'),
+        refunded: gbp('0.00'),
+        shippingAddress,
+        createdAt: AT,
+        updatedAt: AT,
+      },
+    });
+  });
+
+  it('is told, and none of a guest', () => {
+    for (const [, first, ...rest] of lives) {
+      const { data } = first as Extract<OrderCommand, { type: 'Place' }>;
+      const { customerId: _, ...guest } = data;
+      let order = orderActor.initial;
+      for (const command of [{ type: 'Place', data: guest } as const, ...rest]) {
+        expect(news(told(order, command))).toEqual([]);
+        order = then(order, when(order, command) as readonly OrderEvent[]);
+      }
+    }
   });
 });
 

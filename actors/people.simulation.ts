@@ -62,6 +62,8 @@ export function peopleOf({
       return { productId: `p-${sku}`, sku, name: `The ${sku}`, quantity: 1 + chance.below(3), unitPrice, partition };
     };
     return {
+      // Every other order is a customer's; the rest are guests'.
+      ...(wishes.size % 2 === 0 ? { customerId: 'ada' } : {}),
       email: 'ada@example.org',
       ...(chance.percent(50) ? { cartId: `cart-${chance.below(2)}` } : {}),
       currency: chance.pick(currencies),

@@ -135,6 +135,33 @@ export function eventLogContract(name: string, make: () => Promise<LogUnderTest>
       expect(Math.abs(last.appendedAt - Date.now())).toBeLessThan(60_000);
     });
 
+    it('tells a consumer which trace an event belongs to, and what it causes may carry that on', async () => {
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+      const [got, late] = [collector(test), collector(test)];
+      await subscribe(log, async (records) => {
+        for (const record of records.filter(({ id }) => id === `${key(0)}-0`)) {
+          const caused = record.traceparent === undefined ? {} : { traceparent: record.traceparent };
+          await log.append([event(1, 0, caused)]);
+        }
+        got.take(records);
+      });
+      await log.append([event(0, 0, { traceparent }), event(0, 1), event(0, 2, { traceparent: 'no trace' })]);
+      await got.until(4);
+      const traces = (seen: readonly LogRecord[]) =>
+        Object.fromEntries(seen.map(({ id, traceparent: trace }) => [id, trace ?? 'none']));
+      const told = {
+        [`${key(0)}-0`]: traceparent,
+        [`${key(0)}-1`]: 'none',
+        [`${key(0)}-2`]: 'none',
+        [`${key(1)}-0`]: traceparent,
+      };
+      expect(traces(got.seen)).toEqual(told);
+      // And as it lies in the log.
+      await subscribe(log, async (records) => late.take(records), { group: `${test}-late` });
+      await late.until(4);
+      expect(traces(late.seen)).toEqual(told);
+    });
+
     it('sends a key to one partition, and a mark to the partition that it names', async () => {
       const got = collector(test);
       await subscribe(log, async (records) => got.take(records));

@@ -14,6 +14,8 @@ export interface NewEvent {
   readonly data: object;
   /** Overrides the partition that the key would choose (marks that go to every partition). */
   readonly partition?: number;
+  /** The trace that it belongs to (W3C Trace Context); what is none is left out, for no event is lost by its trace. */
+  readonly traceparent?: string;
 }
 
 /** An event as a consumer sees it. */
@@ -30,6 +32,8 @@ export interface LogRecord {
   /** Milliseconds since 1970 UTC, given by the log at the append. */
   readonly appendedAt: number;
   readonly data: object;
+  /** The trace that it belongs to, for what a consumer causes by it; missing if there is none. */
+  readonly traceparent?: string;
 }
 
 export interface Subscription {

@@ -7,6 +7,7 @@ import cartUpdated from './schemas/cart.updated.v1.json' with { type: 'json' };
 import ecomAnalyticsResults from './schemas/ecom-analytics-results.v1.json' with { type: 'json' };
 import ecomRawEvents from './schemas/ecom-raw-events.v1.json' with { type: 'json' };
 import orderCreated from './schemas/order.created.v1.json' with { type: 'json' };
+import orderUpdated from './schemas/order.updated.v1.json' with { type: 'json' };
 import paymentFailed from './schemas/payment.failed.v1.json' with { type: 'json' };
 import paymentRequested from './schemas/payment.requested.v1.json' with { type: 'json' };
 import paymentSucceeded from './schemas/payment.succeeded.v1.json' with { type: 'json' };
@@ -16,6 +17,7 @@ import type { TopicName } from './topics.ts';
 /** The schema of each topic's events. */
 export const eventSchemas: Readonly<Record<TopicName, object>> = {
   'order.created': orderCreated,
+  'order.updated': orderUpdated,
   'payment.requested': paymentRequested,
   'payment.succeeded': paymentSucceeded,
   'payment.failed': paymentFailed,

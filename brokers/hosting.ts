@@ -1,6 +1,20 @@
-// Which service hosts which actor: the address book of the outbox relay.
+// Which services there are, and which of them hosts which actor: the address book of the outbox relay.
 
 import type { ActorName } from '../actors/actor.ts';
+
+/** All services, in the order in which a lone process starts them: what others call comes first. */
+export const serviceNames = [
+  'inventory',
+  'products',
+  'users',
+  'carts',
+  'payments',
+  'notifications',
+  'activity',
+  'analytics',
+  'orders',
+  'api',
+] as const;
 
 /** The Moleculer service that hosts each kind of actor; its `receive` action takes their commands. */
 export const serviceOf: Readonly<Record<ActorName, string>> = {

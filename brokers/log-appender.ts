@@ -27,6 +27,7 @@ export const WAITING_MAX = 50_000;
 /** An order of 2,000 lines with long names fits. */
 export const EVENT_CHARACTERS_MAX = 4_000_000;
 const TEXT_MAX = 512;
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /** An event that no log may take: unknown topic, wrong payload. A bug of the producer; repeating it is no use. */
 export class InvalidEvent extends Error {
@@ -43,6 +44,10 @@ export class InvalidEvent extends Error {
 export function partitionOf(key: string, partitions: number): number {
   return fnv1a(key) % partitions;
 }
+
+/** The trace as a part of an event or record; nothing if it is none. */
+export const traced = (traceparent: string | undefined): { readonly traceparent?: string } =>
+  traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {};
 
 /**
  * Checks an event against the catalogue and its schema, and gives it its partition.
@@ -67,7 +72,7 @@ export function checkEvent(event: NewEvent, index: number): CheckedEvent {
   const value = JSON.stringify(event.data);
   if (value.length > EVENT_CHARACTERS_MAX)
     throw new InvalidEvent(index, `${topic}: ${value.length} characters are too many`);
-  return { topic, partition, key, id, source, time, value };
+  return { topic, partition, key, id, source, time, value, ...traced(event.traceparent) };
 }
 
 interface Entry {
@@ -84,10 +89,14 @@ export interface Appender {
   stop(): Promise<void>;
 }
 
-/** The appender over a storage; `onAppended` gets every write that was stored, in order. */
+/**
+ * The appender over a storage; `onAppended` gets every write that was stored, in order. `presentTrace` tells which trace
+ * the call of `append` belongs to, for events that do not say it themselves.
+ */
 export function createAppender(
   write: LogStorage['append'],
   onAppended: (records: readonly StoredRecord[]) => void,
+  presentTrace: () => string | undefined = () => undefined,
 ): Appender {
   const queue: Entry[] = [];
   let waiting = 0;
@@ -165,7 +174,7 @@ export function createAppender(
     async append(events) {
       if (stopped) throw new Problem('unavailable', 'the event log is closed');
       if (events.length === 0) return;
-      const checked = events.map(checkEvent);
+      const checked = inTrace(events, presentTrace()).map(checkEvent);
       if (waiting + events.length > WAITING_MAX)
         throw new Problem('overloaded', 'too many events are waiting to be stored');
       waiting += events.length;
@@ -183,3 +192,6 @@ export function createAppender(
     },
   };
 }
+
+const inTrace = (events: readonly NewEvent[], traceparent: string | undefined): readonly NewEvent[] =>
+  traceparent === undefined ? events : events.map((event) => ({ traceparent, ...event }));

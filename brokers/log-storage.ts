@@ -14,6 +14,8 @@ export interface CheckedEvent {
   readonly time: number;
   /** JSON text. */
   readonly value: string;
+  /** W3C Trace Context. */
+  readonly traceparent?: string;
 }
 
 /** A record as it lies in the log. */

@@ -77,6 +77,16 @@ export function isProblem(error: unknown): error is Problem {
   return typeof type === 'string' && Object.hasOwn(statusOfSlug, type);
 }
 
+/** What a node answers that takes nothing new because it stops; nothing was done, so another node can be asked. */
+export function nodeIsStopping(): Problem {
+  return new Problem('unavailable', 'this node is stopping: try again', undefined, { isNodeStopping: true });
+}
+
+/** Whether an error is `nodeIsStopping`, of this node or another. */
+export function isNodeStopping(error: unknown): boolean {
+  return isProblem(error) && (error.data as { readonly isNodeStopping?: unknown } | undefined)?.isNodeStopping === true;
+}
+
 /** Throws the refusal as a problem, passes anything else through. */
 export function orThrow<T extends { readonly refused?: Refusal | undefined }>(told: T): T {
   if (isRefusal(told.refused)) throw Problem.of(told.refused);

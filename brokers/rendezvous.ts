@@ -17,6 +17,10 @@ export interface PlacementOptions {
   readonly avoid?: readonly string[];
 }
 
+declare module 'moleculer' {
+  interface CallingOptions extends PlacementOptions {}
+}
+
 /** Spreads every bit of a hash over all others (the finaliser of MurmurHash3): scores of similar names must not be similar. */
 function avalanche(hash: number): number {
   let h = hash;

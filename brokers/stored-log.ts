@@ -19,6 +19,8 @@ export interface StoredLogOptions {
   readonly alert: (what: string, particulars: object) => void;
   /** How long a consumer that died keeps its partitions, in milliseconds; default `LEASE_MS`. */
   readonly leaseMs?: number;
+  /** The trace that the present call belongs to, as W3C `traceparent`; events carry it on unless they say another. */
+  readonly traceparent?: () => string | undefined;
 }
 
 /** A log of our own tells more than the port: what was put aside. */
@@ -28,7 +30,7 @@ export interface StoredLog extends EventLog {
 }
 
 /** The log over the storage; closing it closes the storage. */
-export function createStoredLog({ storage, alert, leaseMs }: StoredLogOptions): StoredLog {
+export function createStoredLog({ storage, alert, leaseMs, traceparent }: StoredLogOptions): StoredLog {
   const groups = new Set<Group>();
   const instance = crypto.randomUUID();
   const appender = createAppender(
@@ -36,6 +38,7 @@ export function createStoredLog({ storage, alert, leaseMs }: StoredLogOptions): 
     (records) => {
       for (const group of groups) group.offer(records);
     },
+    traceparent,
   );
   let consumers = 0;
   let looking: Promise<void> | undefined;

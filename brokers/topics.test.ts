@@ -3,7 +3,13 @@ import { describe, expect, it } from '@jest/globals';
 import { type Cart, cartActor } from '../actors/cart.ts';
 import type { Order } from '../actors/order-messages.ts';
 import { type Product, productActor } from '../actors/product.ts';
-import { orderCreated, paymentFailed, paymentRequested, paymentSucceeded } from '../actors/public-events.ts';
+import {
+  orderCreated,
+  orderUpdated,
+  paymentFailed,
+  paymentRequested,
+  paymentSucceeded,
+} from '../actors/public-events.ts';
 import { eventSchemas, misfit } from './event-schemas.ts';
 import { fnv1a } from './fnv1a.ts';
 import { checkEvent, partitionOf } from './log-appender.ts';
@@ -21,12 +27,15 @@ const order = {
   createdAt: 1_700_000_000_000,
   deadline: 1_700_000_900_000,
 } as unknown as Order;
+const address = { name: 'Ann', line1: 'Street 1', line2: 'Flat 2', city: 'Leeds', postcode: 'LS1', country: 'GB' };
 const wish = { orderId: 'o', amount: 255, currency: 'JPY', deadline: 1_700_000_900_000 };
 
 /** What actors publish, as the host hands it to the log: with the aggregate's version. */
 const published = [
   orderCreated('o', order),
   orderCreated('o', { ...order, customerId: 'c', reference: '' }),
+  orderUpdated('o', { ...order, refunded: 0, updatedAt: 1_700_000_000_001 }, 'c'),
+  orderUpdated('o', { ...order, refunded: 0, updatedAt: 0, reference: '', shippingAddress: address }, 'c'),
   paymentRequested('o', 'pay_o', order),
   paymentSucceeded('pay_o', wish),
   paymentFailed('pay_o', wish, 'declined'),
@@ -50,6 +59,7 @@ describe('the catalogue', () => {
     expect(names.toSorted()).toEqual(
       [
         'order.created',
+        'order.updated',
         'payment.requested',
         'payment.succeeded',
         'payment.failed',
@@ -67,8 +77,11 @@ describe('every topic', () => {
   it.each(names)('states how it is kept: %s', (name) => {
     const { partitions, retentionMs, cleanup } = topics[name];
     expect(partitions).toBeGreaterThan(0);
-    // All of them tell what happened: keeping only the last of a key would lose history.
-    expect({ cleanup, days: retentionMs / 86_400_000 }).toEqual({ cleanup: 'delete', days: 7 });
+    // Most tell what happened: keeping only the last of a key would lose history. Orders are told whole each time.
+    expect({ cleanup, days: retentionMs / 86_400_000 }).toEqual({
+      cleanup: name === 'order.updated' ? 'compact' : 'delete',
+      days: 7,
+    });
   });
 });
 

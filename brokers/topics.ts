@@ -16,9 +16,15 @@ export interface Topic {
   readonly version: number;
   /** Fixed at creation: another number would send the keys elsewhere. */
   readonly partitions: number;
-  /** Records may be removed when they are older. Not longer than inboxes remember (`DELIVERY_AGE_MAX_MS`). */
+  /**
+   * Records may be removed when they are older, unless they are compacted. Not longer than inboxes remember
+   * (`DELIVERY_AGE_MAX_MS`); consumers of what is kept for longer go by its version.
+   */
   readonly retentionMs: number;
-  /** What becomes of old records: `delete` removes those beyond the retention, `compact` keeps the last of each key. */
+  /**
+   * What becomes of old records: `delete` removes those beyond the retention, `compact` keeps the last of each key. The
+   * embedded log, in which nobody looks back so far, removes both.
+   */
   readonly cleanup: 'delete' | 'compact';
   /** Whether it says something about an identifiable person; pseudonymous ids do. */
   readonly personalData: boolean;
@@ -34,6 +40,17 @@ export const topics = {
     partitions: 8,
     retentionMs: 7 * DAY_MS,
     cleanup: 'delete',
+    personalData: true,
+  },
+  'order.updated': {
+    about: 'Something happened to an order of a customer; the order is told whole.',
+    key: 'order id',
+    owner: 'orders',
+    version: 1,
+    partitions: 8,
+    retentionMs: 7 * DAY_MS,
+    // The last event of an order says everything: from them the history of all customers can be built anew.
+    cleanup: 'compact',
     personalData: true,
   },
   'payment.requested': {

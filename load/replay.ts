@@ -6,6 +6,7 @@
 
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { readSettings } from '../mixins/settings.ts';
 import { type EventsReplay, replayEvents } from './replay/events.ts';
 import { replayInvoices } from './replay/run.ts';
 import { staffSession } from './staff.ts';
@@ -30,7 +31,7 @@ try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      url: { type: 'string', default: `http://127.0.0.1:${process.env.PORT ?? '3000'}` },
+      url: { type: 'string', default: `http://127.0.0.1:${readSettings(process.env).port}` },
       orders: { type: 'string', multiple: true },
       // A click stream instead of invoices.
       events: { type: 'string' },

@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readSettings } from '../mixins/settings.ts';
 import type { Client } from './client.ts';
 import { type TimelineEntry, pageOf } from './report/page.ts';
 import { drawPictures } from './report/pictures.ts';
@@ -67,7 +68,7 @@ try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      url: { type: 'string', default: `http://127.0.0.1:${process.env.PORT ?? '3000'}` },
+      url: { type: 'string', default: `http://127.0.0.1:${readSettings(process.env).port}` },
       orders: { type: 'string', multiple: true },
       out: { type: 'string', default: 'docs/months.md' },
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createCache } from './actor-cache.ts';
+import { createCache, NOTES_MAX } from './actor-cache.ts';
 import type { Change, Loaded } from './store.ts';
 
 function change(part: Partial<Change> & Pick<Change, 'id'>): Change {
@@ -23,6 +23,45 @@ function loaded(
   const slices = Object.entries(rows).map(([id, slice]) => [id, new Map(Object.entries(slice))] as const);
   return { actors: new Map(Object.entries(actors)), rows: new Map(slices), handled: new Map() };
 }
+
+describe('whether others made a version', () => {
+  const tea = (version: number) => change({ id: 'tea', version, state: 'tea' });
+
+  it('is told of what was loaded, until this lane has committed and sent', () => {
+    const cache = createCache();
+    cache.learn(['tea', 'new'], [], loaded({ tea: { version: 3, state: 'tea' } }));
+    expect([cache.get('tea')?.follows, cache.get('new')?.follows]).toEqual([true, false]);
+    cache.keep(tea(4), true);
+    expect(cache.get('tea')?.follows).toBe(true);
+    cache.keep(tea(5));
+    expect(cache.get('tea')?.follows).toBe(false);
+  });
+
+  it('is known of an actor that was let go, as long as nobody else makes another one', () => {
+    const cache = createCache();
+    cache.keep(tea(5));
+    cache.drop('tea');
+    expect([4, 5, 6].map((version) => cache.isForeign('tea', version))).toEqual([true, false, true]);
+    cache.learn(['tea'], [], loaded({ tea: { version: 5, state: 'tea' } }));
+    expect(cache.get('tea')?.follows).toBe(false);
+    expect(cache.isForeign('new', 0)).toBe(false);
+  });
+
+  it('is known of the last ones that were let go for want of room', () => {
+    const cache = createCache(16);
+    for (let n = 0; n < 2 * NOTES_MAX; n++) cache.keep(change({ id: `order-${n}`, version: 3, state: {} }));
+    const isKnown = (n: number) => !cache.isForeign(`order-${n}`, 3);
+    const gone = 2 * NOTES_MAX - cache.size();
+    expect([isKnown(gone - 1), isKnown(gone - NOTES_MAX + NOTES_MAX / 8), isKnown(0)]).toEqual([true, true, false]);
+  });
+
+  it('is not forgotten of one that was let go before this lane had sent for it', () => {
+    const cache = createCache();
+    cache.learn(['tea'], [], loaded({ tea: { version: 3, state: 'tea' } }));
+    cache.drop('tea');
+    expect(cache.isForeign('tea', 3)).toBe(true);
+  });
+});
 
 describe('what was loaded', () => {
   it('is remembered, also that there is no such actor, and no such row', () => {

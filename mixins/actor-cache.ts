@@ -7,6 +7,8 @@ import type { Change, Loaded } from './store.ts';
 export const CACHE_WEIGHT_MAX = 15_000;
 /** Rows remembered of one actor with many rows; beyond it the oldest go (its version stays). */
 export const CACHE_ROWS_MAX = 12_000;
+/** Versions remembered of actors that were let go: some seconds of a busy shop. Of others the outbox has to be asked. */
+export const NOTES_MAX = 20_000;
 /** What stays when something has to go. A Map walks over what it has lost, so much goes at once instead of one by one. */
 const lowered = (max: number) => max - (max >> 4);
 
@@ -16,6 +18,8 @@ export interface CachedActor {
   state: unknown;
   /** Rows of an actor with many rows: `undefined` is known to be absent, a missing key is not known. */
   readonly rows: Map<string, unknown>;
+  /** Others made its version: what they have sent of it, and perhaps not delivered, is not known here yet. */
+  follows: boolean;
   weight: number;
 }
 
@@ -23,8 +27,10 @@ export interface ActorCache {
   get(id: string): CachedActor | undefined;
   /** Takes what a load brought; never overwrites what is cached already. */
   learn(ids: readonly string[], rows: readonly { readonly id: string; readonly key: string }[], loaded: Loaded): void;
-  /** Takes what a commit confirmed. */
-  keep(change: Change): void;
+  /** Takes what a commit confirmed; `follows` as in `CachedActor`. */
+  keep(change: Change, follows?: boolean): void;
+  /** Whether others may have made this version of an actor that is not cached. A new actor has sent nothing. */
+  isForeign(id: string, version: number): boolean;
   /** Forgets everything of the actor. */
   drop(id: string): void;
   size(): number;
@@ -46,16 +52,32 @@ function weigh(state: unknown): number {
 export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_MAX): ActorCache {
   // A Map keeps the order of insertion: the first entry is the one used longest ago.
   const actors = new Map<string, CachedActor>();
+  const notes = new Map<string, number>();
   let total = 0;
+
+  /** Every actor leaves this way: which version it had is kept a while longer. */
+  function letGo(id: string, { version, weight, follows }: CachedActor): void {
+    actors.delete(id);
+    total -= weight;
+    if (follows) return;
+    notes.delete(id);
+    notes.set(id, version);
+    if (notes.size <= NOTES_MAX) return;
+    for (const oldest of notes.keys()) {
+      if (notes.size <= lowered(NOTES_MAX)) break;
+      notes.delete(oldest);
+    }
+  }
+
+  const isForeign = (id: string, version: number) => version > 0 && notes.get(id) !== version;
 
   function put(id: string, actor: CachedActor): void {
     actors.delete(id);
     actors.set(id, actor);
     if (total <= weightMax) return;
-    for (const [oldest, { weight }] of actors) {
+    for (const [oldest, letting] of actors) {
       if (total <= lowered(weightMax) || oldest === id) break;
-      actors.delete(oldest);
-      total -= weight;
+      letGo(oldest, letting);
     }
   }
 
@@ -81,7 +103,8 @@ export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_M
       for (const id of ids) {
         if (actors.has(id)) continue;
         const found = loaded.actors.get(id);
-        const actor = { version: found?.version ?? 0, state: found?.state, rows: new Map(), weight: 0 };
+        const version = found?.version ?? 0;
+        const actor = { version, state: found?.state, rows: new Map(), follows: isForeign(id, version), weight: 0 };
         reweigh(actor);
         put(id, actor);
       }
@@ -90,12 +113,14 @@ export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_M
         if (actor !== undefined && !actor.rows.has(key)) setRow(actor, key, loaded.rows.get(id)?.get(key));
       }
     },
-    keep(change) {
+    isForeign,
+    keep(change, follows = false) {
       const known = actors.get(change.id);
       // Let go since it was loaded: a version without the state that belongs to it would pass for a fresh actor.
       if (known === undefined && change.state === undefined) return;
-      const actor = known ?? { version: 0, state: undefined, rows: new Map<string, unknown>(), weight: 0 };
+      const actor = known ?? { version: 0, state: undefined, rows: new Map<string, unknown>(), follows, weight: 0 };
       actor.version = change.version;
+      actor.follows = follows;
       if (change.state !== undefined) actor.state = change.state;
       for (const { key, data } of change.rows) setRow(actor, key, data);
       reweigh(actor);
@@ -103,9 +128,7 @@ export function createCache(weightMax = CACHE_WEIGHT_MAX, rowsMax = CACHE_ROWS_M
     },
     drop(id) {
       const actor = actors.get(id);
-      if (actor === undefined) return;
-      total -= actor.weight;
-      actors.delete(id);
+      if (actor !== undefined) letGo(id, actor);
     },
     size: () => actors.size,
   };

@@ -54,6 +54,8 @@ export function messageIdOf(actor: string, id: string, version: number, index: n
 interface Draft {
   readonly id: string;
   readonly expected: number;
+  /** Others made the expected version, and may have sent what is not delivered. */
+  readonly follows: boolean;
   version: number;
   state: unknown;
   /** Whether `state` differs from what is stored. */
@@ -70,13 +72,21 @@ interface Draft {
   cancelled: readonly string[];
 }
 
+/** What a batch has decided, before its commit. */
+interface Decided<S, C extends Message> {
+  readonly outcomes: readonly Outcome<S, C>[];
+  readonly changes: readonly Change[];
+  /** Actors of which others may have sent what is not delivered: nothing new may overtake it. */
+  readonly following: ReadonlySet<string>;
+}
+
 /** Loads, decides, and returns the answers to give once the changes are committed. */
 export async function runBatch<S, C extends Message, E extends Message>(
   actor: Actor<S, C, E>,
   store: ActorStore,
   cache: ActorCache,
   entries: readonly Entry<S, C>[],
-): Promise<{ readonly outcomes: readonly Outcome<S, C>[]; readonly changes: readonly Change[] }> {
+): Promise<Decided<S, C>> {
   const needs = entries.map((entry) => actor.needs?.(entry.command) ?? []);
   const request = missing(actor, cache, entries, needs);
   const isKnown = request.ids.length + request.rows.length + request.commands.length === 0;
@@ -86,9 +96,12 @@ export async function runBatch<S, C extends Message, E extends Message>(
   entries.forEach((entry, i) => {
     // The rows are taken over before the cache learns the new ones: learning may let old ones go.
     const cached = cache.get(entry.id);
-    const draft =
-      drafts.get(entry.id) ?? open(entry.id, cached ?? loaded.actors.get(entry.id), actor.needs !== undefined);
-    drafts.set(entry.id, draft);
+    let draft = drafts.get(entry.id);
+    if (draft === undefined) {
+      const known = cached ?? loaded.actors.get(entry.id);
+      const follows = cached?.follows ?? cache.isForeign(entry.id, known?.version ?? 0);
+      drafts.set(entry.id, (draft = open(entry.id, known, follows, actor.needs !== undefined)));
+    }
     for (const key of needs[i] ?? []) {
       if (draft.rows.has(key)) continue;
       draft.rows.set(key, cached?.rows.has(key) === true ? cached.rows.get(key) : loaded.rows.get(entry.id)?.get(key));
@@ -109,7 +122,9 @@ export async function runBatch<S, C extends Message, E extends Message>(
       return { entry, failed: error as Error };
     }
   });
-  return { outcomes, changes: [...drafts.values()].map(toChange) };
+  const following = new Set<string>();
+  for (const { id, follows } of drafts.values()) if (follows) following.add(id);
+  return { outcomes, changes: [...drafts.values()].map(toChange), following };
 }
 
 const nothing: Loaded = { actors: new Map(), rows: new Map(), handled: new Map() };
@@ -141,12 +156,14 @@ const noKeys = new Set<string>();
 function open(
   id: string,
   known: { readonly version: number; readonly state: unknown } | undefined,
+  follows: boolean,
   hasRows: boolean,
 ): Draft {
   const version = known?.version ?? 0;
   return {
     id,
     expected: version,
+    follows,
     version,
     state: known?.state,
     dirty: false,

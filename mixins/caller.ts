@@ -22,6 +22,8 @@ export interface Caller {
   readonly commandId: string;
   readonly fingerprint: string;
   readonly keyed: boolean;
+  /** The trace that the request belongs to, as it came (W3C Trace Context). */
+  readonly traceparent?: string;
   readonly ifMatch?: string;
   readonly cartToken?: string;
   $statusCode?: number;

@@ -2,12 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { type EventLog, type LogRecord, PermanentFailure, type SubscribeOptions } from '../brokers/event-log.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
 import { consume } from './consume.ts';
-import type { Host } from './host.ts';
-
-interface Note {
-  readonly type: 'Note';
-  readonly data: { readonly word: string };
-}
 
 /** A subscription to a log that hands over what it is told, and to a host that answers as it is told. */
 async function listening(answer: (delivery: Delivery) => DeliveryAnswer) {
@@ -17,7 +11,7 @@ async function listening(answer: (delivery: Delivery) => DeliveryAnswer) {
   const host = {
     receive: async (deliveries: readonly Delivery[]) => (received.push(...deliveries), deliveries.map(answer)),
   };
-  await consume(log as unknown as EventLog, host as unknown as Host<object, Note>, {
+  await consume(log as unknown as EventLog, host, {
     group: 'orders',
     topics: ['payment.succeeded'],
     command({ data }) {

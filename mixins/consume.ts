@@ -3,19 +3,20 @@
 
 import type { Message } from '../actors/actor.ts';
 import { type EventLog, type LogRecord, PermanentFailure, type Subscription } from '../brokers/event-log.ts';
-import type { Host } from './host.ts';
+import type { Placed } from './placed.ts';
 
 /**
- * Subscribes a host to topics. `command` maps a record to a command and the id of its actor, or to undefined if the
- * record concerns nobody here. A refusal by the actor ends the record as much as its success does.
+ * Subscribes the hosts of a service to topics; whichever node reads a record, its command goes to the actor's. `command`
+ * maps a record to a command and the id of its actor, or to undefined if the record concerns nobody here. A refusal by
+ * the actor ends the record as much as its success does.
  */
-export function consume<S, C extends Message>(
+export function consume(
   log: EventLog,
-  host: Host<S, C>,
+  host: Placed,
   options: {
     readonly group: string;
     readonly topics: readonly string[];
-    readonly command: (record: LogRecord) => { readonly id: string; readonly command: C } | undefined;
+    readonly command: (record: LogRecord) => { readonly id: string; readonly command: Message } | undefined;
   },
 ): Promise<Subscription> {
   return log.subscribe({

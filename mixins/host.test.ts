@@ -4,7 +4,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Actor, type At, invariant, refuse, type Slice } from '../actors/actor.ts';
 import { InvalidEvent } from '../brokers/log-appender.ts';
-import { createHost, type Host, type HostOptions, MAILBOX_MAX } from './host.ts';
+import { ATTEMPTS_MAX, createHost, type Host, type HostOptions, MAILBOX_MAX } from './host.ts';
 import { memoryStore } from './memory-store.ts';
 import type { Transport } from './relay.ts';
 import { type ActorStore, type Change, LEASE_MS, StoreUnavailable } from './store.ts';
@@ -69,6 +69,7 @@ const shelf: Actor<Slice<number>, Command, Event> = {
   },
 };
 
+const never = () => new Promise<never>(() => {});
 const silent: Transport = {
   deliver: async (_to, deliveries) => deliveries.map(() => ({ done: true })),
   publish: async () => {},
@@ -317,7 +318,7 @@ describe('outbox', () => {
       while (heard.length < count) await new Promise<void>((resolve) => (wake = resolve));
       return heard;
     };
-    return { transport, until };
+    return { transport, until, heard };
   }
   const say = (to: string, word: string): Command => ({ type: 'Tell', data: { to, word } });
 
@@ -330,17 +331,38 @@ describe('outbox', () => {
     await host.stop();
   });
 
-  it('sends what a dead node left over, once its lease has run out', async () => {
-    let later = 0;
-    const store = memoryStore('stock', { now: () => Date.now() + later });
-    const dead = await open(store, { transport: { ...silent, deliver: () => new Promise(() => {}) } });
-    await dead.tell(say('a', 'left over'));
-    const { transport, until } = noting(() => false);
-    const heir = await open(store, { transport });
-    later = LEASE_MS;
-    expect(await until(1)).toEqual(['a:left over']);
-    await heir.host.stop();
-  });
+  const stuck: Transport = { ...silent, deliver: never };
+
+  it('sends what a dead node left over, once its lease has run out', () =>
+    inVirtualTime(async () => {
+      const store = memoryStore('stock');
+      let isDead = false;
+      const mortal = { ...store, lease: (holder: string) => (isDead ? never() : store.lease(holder)) };
+      const dead = await open(mortal, { transport: stuck });
+      await dead.tell(say('a', 'left over'));
+      isDead = true;
+      const { transport, heard } = noting(() => false);
+      const heir = await open(store, { transport });
+      await pause(LEASE_MS - 100);
+      expect(heard).toEqual([]);
+      await pause(3_000);
+      expect(heard).toEqual(['a:left over']);
+      await heir.host.stop();
+    }));
+
+  it('sends what a node left that lives and is stuck before anything newer of the pair', () =>
+    inVirtualTime(async () => {
+      const store = memoryStore('stock');
+      const owner = await open(store, { transport: stuck });
+      await Promise.all([owner.tell(say('a', 'a1')), owner.tell(say('b', 'b1'))]);
+      const { transport, heard } = noting(() => false);
+      const heir = await open(store, { transport });
+      await heir.tell(say('a', 'a2'));
+      await heir.tell(say('a', 'a3'));
+      await pause(100);
+      expect(heard).toEqual(['a:a1', 'a:a2', 'a:a3']);
+      await heir.host.stop();
+    }));
 
   it('sends what a commit left there whose answer was lost, before anything newer', async () => {
     let losses = 1;
@@ -418,6 +440,24 @@ describe('timers', () => {
     await host.stop();
   });
 
+  it('go on within 5 s at another node when the one that held their lease is dead', () =>
+    inVirtualTime(async () => {
+      const store = memoryStore('stock');
+      let isDead = false;
+      const mortal = { ...store, lease: (holder: string) => (isDead ? never() : store.lease(holder)) };
+      const holder = await open(
+        { ...mortal, due: async (...asked) => (isDead ? await never() : await store.due(...asked)) },
+        { timers: true },
+      );
+      const heir = await open(store, { timers: true });
+      await pause(10_000);
+      await holder.tell({ type: 'Later', data: { afterMs: 100 } });
+      isDead = true;
+      await pause(5_000);
+      expect(await heir.pieces('clock')).toBe(1);
+      await heir.host.stop();
+    }));
+
   it('puts a timer aside that breaks a rule, and fires the others', () =>
     inVirtualTime(async () => {
       const store = memoryStore('stock');
@@ -444,6 +484,18 @@ describe('bounded', () => {
       retryable: true,
     });
     await tell(put('tea', 1));
+    await host.stop();
+  });
+
+  it('tells the caller when others win every race for the actor', async () => {
+    let commits = 0;
+    const store = wrapped(memoryStore('stock'), () => {
+      commits += 1;
+      return Promise.resolve(new Set<string>());
+    });
+    const { host, tell } = await open(store);
+    await expect(tell(put('tea', 1))).rejects.toMatchObject({ code: 503, type: 'unavailable' });
+    expect(commits).toBe(ATTEMPTS_MAX);
     await host.stop();
   });
 

@@ -8,8 +8,9 @@
 // The order of safety: an answer, also a refusal or a no-op, leaves only after its actor's version was confirmed.
 
 import { type Actor, type Message, type Refusal, slice } from '../actors/actor.ts';
+import { fnv1a } from '../brokers/fnv1a.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
-import { Problem } from '../brokers/problem.ts';
+import { nodeIsStopping, Problem } from '../brokers/problem.ts';
 import { createCache } from './actor-cache.ts';
 import { type Entry, isGuess, type Outcome, runBatch } from './batch.ts';
 import { type Pressure, processPressure } from './pressure.ts';
@@ -21,7 +22,9 @@ export const MAILBOX_MAX = 10_000;
 /** Commands of one batch. More would only lengthen the statement; the rest shares the next one. */
 export const BATCH_MAX = 256;
 /** Times a command is decided anew after losing a version race, before its caller is told to come back. */
-export const ATTEMPTS_MAX = 10;
+export const ATTEMPTS_MAX = 20;
+/** Longest rest of a lane whose whole batch lost its race, in milliseconds: some commits of whoever won it. */
+const YIELD_MAX_MS = 32;
 /** How long a command may wait for an absent database before its caller is told, in milliseconds. */
 export const PATIENCE_MS = 5_000;
 /** Waiting commands for which a lane gathers no longer, unless callers need the machine. */
@@ -107,12 +110,19 @@ export interface HostOptions<S, C extends Message, E extends Message> {
 /** By the global timer, which tests in virtual time own. */
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Numbers below one that differ from lane to lane. */
+function chanceOf(holder: string): () => number {
+  let state = fnv1a(holder);
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+}
+
 /** Makes the host of one kind of actor over its store. Nothing runs before `start`. */
 export function createHost<S, C extends Message, E extends Message>(options: HostOptions<S, C, E>): Host<S, C> {
   const { actor, store, alert, gatherMs = 0, pressure = processPressure } = options;
   const now = options.now ?? Date.now;
   const holder = options.holder ?? `${actor.name}-${process.pid}-${process.hrtime.bigint().toString(36)}`;
   const cache = createCache();
+  const chance = chanceOf(holder);
   const relay = createRelay({ store, actor: actor.name, holder, transport: options.transport, alert });
   const listeners = new Set<(committed: readonly Committed<S>[]) => void>();
   const queue: Entry<S, C>[] = [];
@@ -157,41 +167,47 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
   async function settle(entries: Entry<S, C>[]): Promise<void> {
     let outcomes: readonly Outcome<S, C>[];
     let won: ReadonlySet<string>;
-    let changes: readonly Change[];
+    let changes: readonly Change[] = [];
+    let following: ReadonlySet<string>;
     try {
-      ({ outcomes, changes } = await runBatch(actor, store, cache, entries));
+      ({ outcomes, changes, following } = await runBatch(actor, store, cache, entries));
       won = changes.length === 0 ? new Set() : await store.commit(changes);
     } catch (error) {
       // The outcome may be unknown: forget what was cached; the next load looks the command ids up again.
       for (const entry of entries) cache.drop(entry.id);
       if (error instanceof StoreUnavailable) {
-        relay.doubt();
+        relay.doubt(changes.filter(({ outbox }) => outbox.length > 0).map(({ id }) => id));
         return await again(entries, error);
       }
       return await settleOneByOne(entries, error as Error);
     }
     const lost = new Set(changes.filter((change) => !won.has(change.id)).map((change) => change.id));
     for (const id of lost) cache.drop(id);
-    const committed = release(outcomes, changes, lost);
+    const committed = release(outcomes, changes, following, lost);
     if (committed.length > 0) for (const listener of listeners) listener(committed);
+    // Another node works on the same actors. The longer this one has lost, the longer it may let it go ahead.
+    if (won.size === 0 && lost.size > 0)
+      await pause(chance() * Math.min(2 ** (entries[0]?.attempts ?? 0), YIELD_MAX_MS));
   }
 
   /** Hands out the answers of a committed batch, and its outbox rows to the relay. */
   function release(
     outcomes: readonly Outcome<S, C>[],
     changes: readonly Change[],
+    following: ReadonlySet<string>,
     lost: ReadonlySet<string>,
   ): Committed<S>[] {
     const committed: Committed<S>[] = [];
     // It took effect after its connection was lost: what it sends is in the outbox, but in no memory.
-    if (
-      outcomes.some((outcome) => outcome.entry.pauses > 0 && 'told' in outcome && outcome.told.repeated !== undefined)
-    )
-      relay.doubt();
+    for (const outcome of outcomes)
+      if (outcome.entry.pauses > 0 && 'told' in outcome && outcome.told.repeated !== undefined)
+        relay.doubt([outcome.entry.id]);
     for (const change of changes) {
       if (lost.has(change.id)) continue;
-      cache.keep(change);
-      if (change.outbox.length > 0) relay.push(change.outbox);
+      const follows = following.has(change.id);
+      cache.keep(change, follows && change.outbox.length === 0);
+      if (follows) relay.follow(change.outbox);
+      else if (change.outbox.length > 0) relay.push(change.outbox);
       if (change.version !== change.expected) committed.push(...seen(change));
     }
     const losers: Entry<S, C>[] = [];
@@ -274,7 +290,7 @@ export function createHost<S, C extends Message, E extends Message>(options: Hos
     told: TellOptions<S>,
     more: { readonly at?: number; readonly timer?: string } = {},
   ): Promise<Told<S>> {
-    if (stopping) return Promise.reject(new Problem('unavailable', 'this node is stopping: try again'));
+    if (stopping) return Promise.reject(nodeIsStopping());
     if (queue.length >= MAILBOX_MAX)
       return Promise.reject(new Problem('overloaded', `${actor.name}: too many commands are waiting`));
     return new Promise((resolve, reject) => {

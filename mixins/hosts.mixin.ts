@@ -6,7 +6,9 @@ import type { Context, Service } from 'moleculer';
 import type { Actor, Message } from '../actors/actor.ts';
 import type { EventLog } from '../brokers/event-log.ts';
 import { type Delivery, type DeliveryAnswer, serviceOf } from '../brokers/hosting.ts';
+import { RECEIVING } from './bulkheads.ts';
 import { createHost, type Host } from './host.ts';
+import { deliver, type Placed, placed } from './placed.ts';
 import type { Transport } from './relay.ts';
 import type { AnySchema, SchemaOf } from './service-schema.ts';
 import type { ActorStore } from './store.ts';
@@ -14,9 +16,16 @@ import type { ActorStore } from './store.ts';
 /** Deliveries of one `receive` call; more is a bug of the sender. */
 export const DELIVERIES_MAX = 1_000;
 
+/** How long deliveries may take, in milliseconds; a host waits 5 s for an absent database before it answers `retry`. */
+export const RECEIVE_WITHIN_MS = 10_000;
+/** Work that nobody waits for may lag 2 s behind callers: only after that is a node silent, in milliseconds. */
+export const RECEIVE_ATTEMPT_MS = 4_000;
+
 /** What a service that hosts an actor has besides Moleculer's own. */
 export interface Hosting<S, C extends Message> extends Service {
   host: Host<S, C>;
+  /** The hosts of all nodes of this service: commands that did not come for this node go through it to their owners. */
+  placed: Placed;
   store: ActorStore;
 }
 
@@ -55,6 +64,8 @@ export function hosts<S, C extends Message, E extends Message>(options: HostsOpt
         timers: options.timers === true,
         gatherMs: options.gatherMs ?? 0,
       });
+      // Asked for at each use: the host's methods may be wrapped.
+      this.placed = placed(this.broker, this.name, { receive: (deliveries) => this.host.receive(deliveries) });
       await this.host.start();
     },
     async stopped(this: Hosting<S, C>) {
@@ -65,6 +76,9 @@ export function hosts<S, C extends Message, E extends Message>(options: HostsOpt
       /** Commands from other actors' outboxes, each with an answer. Not published at the gateway. */
       receive: {
         visibility: 'public',
+        timeout: RECEIVE_WITHIN_MS,
+        attemptMs: RECEIVE_ATTEMPT_MS,
+        bulkhead: RECEIVING,
         async handler(
           this: Hosting<S, C>,
           ctx: Context<{ deliveries: readonly Delivery[] }>,
@@ -108,7 +122,7 @@ function fault(validators: ReadonlyMap<string, ValidateFunction>, { command }: D
 
 function transportOf(service: Service, log: EventLog, tasks: Readonly<Record<string, Perform>>): Transport {
   return {
-    deliver: (to, deliveries) => service.broker.call(`${serviceOf[to]}.receive`, { deliveries }),
+    deliver: (to, deliveries) => deliver(service.broker, serviceOf[to], deliveries),
     publish: (events) => log.append(events),
     async perform(task, data, sender, messageId) {
       const perform = tasks[task];

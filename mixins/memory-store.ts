@@ -154,6 +154,12 @@ export function memoryStore(actor: ActorName, options: MemoryStoreOptions = {}):
       return rows;
     },
 
+    async unsentOf(senders, limit) {
+      const wanted = new Set(senders);
+      const rows = [...waiting.values()].filter(({ row }) => wanted.has(row.sender));
+      return rows.slice(0, limit).map(({ row }) => ({ ...row }));
+    },
+
     async acknowledge(rows: readonly Outgoing[]) {
       for (const { messageId } of rows) {
         const record = waiting.get(messageId);

@@ -135,3 +135,24 @@ it('goes on probing after a probe whose caller left', async () => {
   expect(await ask(unknown('aborted'))).toBe('aborted');
   expect(await ask(paid)).toBe('answered');
 });
+
+it('says how it stands: circuit, calls without an answer, calls at the provider and in the queue', async () => {
+  const { guard, ask, calls, clock } = scene({ concurrencyMax: 1, unknownsInARow: 2, openMs: 1_000 });
+  const rest = { circuit: 'closed', unknowns: 0, busy: 0, waiting: 0 };
+  expect(guard.guard?.()).toEqual(rest);
+  const both = [guard.charge(wish), guard.charge(wish)];
+  expect(guard.guard?.()).toEqual({ ...rest, busy: 1, waiting: 1 });
+  await Promise.resolve();
+  for (const at of [0, 1]) {
+    calls[at]?.resolve(paid);
+    await both[at];
+    await new Promise(setImmediate);
+  }
+  expect(guard.guard?.()).toEqual(rest);
+  for (const why of ['timeout', 'connection-lost'] as const) await ask(unknown(why));
+  expect(guard.guard?.()).toEqual({ ...rest, circuit: 'open', unknowns: 2 });
+  clock.now = 1_000;
+  expect(guard.guard?.()).toEqual({ ...rest, circuit: 'half-open', unknowns: 2 });
+  await ask(paid);
+  expect(guard.guard?.()).toEqual(rest);
+});

@@ -7,7 +7,7 @@
 //
 // A call that is turned away here was not made; its outcome is as unknown as before, and its caller repeats it later.
 
-import { ProviderUnknown, type PaymentProvider } from './provider.ts';
+import { type GuardState, ProviderUnknown, type PaymentProvider } from './provider.ts';
 
 export interface GuardOptions {
   /** Calls at the provider at one time. */
@@ -56,6 +56,7 @@ export function guarded(provider: PaymentProvider, options: GuardOptions = {}): 
     void: (paymentId) => call(() => provider.void(paymentId)),
     refund: (wish) => call(() => provider.refund(wish)),
     verifyWebhook: (rawBody, headers, now) => provider.verifyWebhook(rawBody, headers, now),
+    guard: () => ({ ...breaker.state(), ...bulkhead.state() }),
     close: () => provider.close(),
   };
 }
@@ -94,7 +95,12 @@ function circuitBreaker({
     };
   }
 
-  return { check, admit };
+  function state(): Pick<GuardState, 'circuit' | 'unknowns'> {
+    if (openUntil === undefined) return { circuit: 'closed', unknowns };
+    return { circuit: now() < openUntil ? 'open' : 'half-open', unknowns };
+  }
+
+  return { check, admit, state };
 }
 
 function slots({ concurrencyMax = CONCURRENCY_MAX, queueMax = QUEUE_MAX }: GuardOptions) {
@@ -120,5 +126,5 @@ function slots({ concurrencyMax = CONCURRENCY_MAX, queueMax = QUEUE_MAX }: Guard
     else next();
   }
 
-  return { enter, leave };
+  return { enter, leave, state: () => ({ busy, waiting: queue.length }) };
 }

@@ -19,8 +19,20 @@ export interface PaymentProvider {
   refund(wish: RefundWish): Promise<RefundOutcome>;
   /** The event in a webhook, once its signature over the raw body holds. Throws `WebhookRejected`. `now` in ms since 1970. */
   verifyWebhook(rawBody: Buffer, headers: WebhookHeaders, now: number): WebhookEvent;
+  /** How the way to the provider is; absent: nothing guards it. */
+  guard?(): GuardState;
   /** Lets go of its connections. */
   close(): void;
+}
+
+/** What keeps calls from the provider at this moment. */
+export interface GuardState {
+  readonly circuit: 'closed' | 'open' | 'half-open';
+  /** Calls in a row that had no answer. */
+  readonly unknowns: number;
+  /** Calls at the provider, and calls that wait for their turn. */
+  readonly busy: number;
+  readonly waiting: number;
 }
 
 export interface ChargeWish {

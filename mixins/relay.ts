@@ -2,22 +2,27 @@
 //
 //   commit ──push──► channel (per target) ──► transport ──► acknowledge (many at a time)
 //   sweep of leased buckets ──►─┘    a pair (sender, target, key) has one message under way at a time
+//   takeover of others' actors ─┘
 //
-// At least once, in order per pair; receivers drop repeats by id. A pair that fails waits alone, the others go on.
+// At least once, in order per pair, on however many nodes; receivers drop repeats by id. A pair that fails waits alone,
+// the others go on.
 
 import type { ActorName } from '../actors/actor.ts';
 import type { NewEvent } from '../brokers/event-log.ts';
 import { InvalidEvent } from '../brokers/log-appender.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
-import { type ActorStore, BUCKETS, LEASE_MS, type Outgoing, StoreUnavailable } from './store.ts';
+import { type ActorStore, BUCKETS, type Outgoing, StoreUnavailable } from './store.ts';
+import { createTakeover, pairOf } from './takeover.ts';
 
 /** Outbox rows kept in memory; beyond it a bucket is left to the sweep. */
 export const OUTBOX_MEMORY_MAX = 50_000;
 /** How often leases are renewed while they must be kept, and how often left-overs are looked for, in milliseconds. */
 const RENEW_MS = 700;
-const SWEEP_MS = 5_000;
+const SWEEP_MS = 1_500;
 /** Rows younger than this are with the node that committed them, in milliseconds. */
-const LEFT_OVER_AFTER_MS = 5_000;
+const LEFT_OVER_AFTER_MS = 3_000;
+/** The same while a lease has newly been taken (for `LEFT_OVER_AFTER_MS`): whoever held it is most likely dead. */
+const BEREFT_AFTER_MS = 1_000;
 const SWEEP_ROWS = 1_000;
 /** Acknowledgements are gathered this long, in milliseconds, or until so many are there. */
 const ACKNOWLEDGE_MS = 100;
@@ -40,9 +45,12 @@ export interface Transport {
 }
 
 export interface Relay {
+  /** Sends rows of actors whose versions before were made by this host, or that are new. */
   push(rows: readonly Outgoing[]): void;
-  /** Rows may have been committed that nobody pushed (an answer was lost): until a sweep has looked, nothing overtakes them. */
-  doubt(): void;
+  /** Sends rows of actors whose versions before others made: what those have not delivered goes first. */
+  follow(rows: readonly Outgoing[]): void;
+  /** Rows of these actors may have been committed that nobody pushed (an answer was lost): they are looked for and sent. */
+  doubt(senders: Iterable<string>): void;
   /** Buckets whose lease this node holds. */
   held(): readonly number[];
   waiting(): number;
@@ -79,13 +87,15 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
   const channels = new Map<string, Channel>();
   /** Message ids in memory, so that a sweep does not take them a second time. */
   const known = new Set<string>();
-  /** Buckets that hold rows which are not in memory: new rows must not overtake them. */
-  const left = new Set<number>(Array.from({ length: BUCKETS }, (_, bucket) => bucket));
+  /** Buckets that hold rows of this node which are not in memory: new rows must not overtake them. */
+  const left = new Set<number>();
+  /** Buckets held before the last lease, and until when some of them count as newly taken. */
+  let heldBefore: ReadonlySet<number> = new Set();
+  let bereftUntil = 0;
   const done: Outgoing[] = [];
   /** Message ids of what was delivered and is not marked so in the store: a sweep still finds it there. */
   const unmarked = new Set<string>();
-  const startedAt = Date.now();
-  let doubts = 0;
+  let losses = 0;
   let held: readonly number[] = [];
   let buffered: Outgoing[] | undefined;
   let stopped = false;
@@ -95,6 +105,8 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
   let sweeping: Promise<void> | undefined;
   let drained: (() => void) | undefined;
   let sweepSoon = () => {};
+  const isKnown = (messageId: string) => known.has(messageId) || unmarked.has(messageId);
+  const takeover = createTakeover({ store, send: enter, isKnown, giveUp, alert });
 
   function channelOf(row: Outgoing): Channel {
     const name = row.kind === 'publish' ? 'publish' : `${row.kind}:${row.target}`;
@@ -151,10 +163,10 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
   }
 
   function add(row: Outgoing): void {
-    if (known.has(row.messageId) || unmarked.has(row.messageId)) return;
+    if (isKnown(row.messageId)) return;
     known.add(row.messageId);
     const channel = channelOf(row);
-    const item: Item = { row, pair: `${row.sender}\n${row.target}\n${row.key}`, failures: 0 };
+    const item: Item = { row, pair: pairOf(row), failures: 0 };
     const behind = channel.pairs.get(item.pair);
     if (behind !== undefined) behind.push(item);
     else {
@@ -165,16 +177,30 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
 
   function push(rows: readonly Outgoing[]): void {
     for (const row of rows) {
-      if (buffered !== undefined && left.has(row.bucket)) buffered.push(row);
-      else if (left.has(row.bucket)) continue;
-      else if (known.size >= OUTBOX_MEMORY_MAX) left.add(row.bucket);
-      else add(row);
+      if (takeover.holds(row.sender)) takeover.wait(row);
+      else take(row);
     }
     pump();
   }
 
-  function doubt(): void {
-    doubts += 1;
+  function enter(rows: readonly Outgoing[]): void {
+    rows.forEach(take);
+    pump();
+    if (isEmpty()) drained?.();
+  }
+
+  function take(row: Outgoing): void {
+    if (left.has(row.bucket)) buffered?.push(row);
+    else if (known.size + takeover.waiting() < OUTBOX_MEMORY_MAX) add(row);
+    else left.add(row.bucket);
+  }
+
+  const isEmpty = () => known.size + takeover.waiting() === 0;
+
+  /** From now on all rows come by the sweep alone, until it has found all that there is. */
+  function giveUp(): void {
+    takeover.clear();
+    losses += 1;
     for (let bucket = 0; bucket < BUCKETS; bucket++) left.add(bucket);
     sweepSoon();
   }
@@ -207,7 +233,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
     channel.underWay -= 1;
     items.forEach((item, i) => settle(channel, item, answers[i] ?? { retry: 'no answer' }));
     pump();
-    if (known.size === 0) drained?.();
+    if (isEmpty()) drained?.();
   }
 
   function settle(channel: Channel, item: Item, answer: DeliveryAnswer): void {
@@ -260,13 +286,13 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
 
   /** Takes up what no memory holds: rows of a node that died, or that did not fit. Returns whether there is more. */
   async function sweep(): Promise<boolean> {
-    held = await store.lease(holder);
-    const unknown = held.filter((bucket) => left.has(bucket));
     // What memory holds is found as well: however much of it is stuck, the page reaches beyond it.
     const page = known.size + unmarked.size + SWEEP_ROWS;
     let isMore = false;
+    // Of these, whoever holds the lease, all is wanted: what this node lost must go before what it commits next.
+    const unknown = [...left];
     if (unknown.length > 0 && known.size < OUTBOX_MEMORY_MAX) {
-      const doubted = doubts;
+      const lostBefore = losses;
       let isAll = false;
       // New rows of these buckets wait here until the older ones are in their queues.
       buffered = [];
@@ -274,7 +300,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
         const rows = await store.unsent(unknown, 0, page);
         for (const row of rows) add(row);
         isMore = rows.length === page;
-        isAll = !isMore && doubts === doubted;
+        isAll = !isMore && losses === lostBefore;
       } finally {
         const waiting = buffered;
         buffered = undefined;
@@ -282,17 +308,20 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
         push(waiting);
       }
     }
-    // What another living node holds it sweeps itself; after a restart the own old lease has to run out first.
-    if (Date.now() - startedAt > 2 * LEASE_MS) {
-      const mine = new Set(held);
-      for (const bucket of left) if (!mine.has(bucket)) left.delete(bucket);
-    }
     const rest = held.filter((bucket) => !left.has(bucket));
     if (rest.length > 0 && known.size < OUTBOX_MEMORY_MAX) {
-      for (const row of await store.unsent(rest, LEFT_OVER_AFTER_MS, page)) add(row);
+      for (const row of await store.unsent(rest, isBereft() ? BEREFT_AFTER_MS : LEFT_OVER_AFTER_MS, page)) add(row);
     }
     pump();
     return isMore;
+  }
+
+  const isBereft = () => Date.now() < bereftUntil;
+
+  async function lease(): Promise<void> {
+    held = await store.lease(holder);
+    if (held.some((bucket) => !heldBefore.has(bucket))) bereftUntil = Date.now() + LEFT_OVER_AFTER_MS;
+    heldBefore = new Set(held);
   }
 
   async function keepSweeping(keepLeases: boolean): Promise<void> {
@@ -302,17 +331,20 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
       isUnderWay = true;
       let isMore = false;
       try {
-        if (left.size > 0 || Date.now() - sweptAt >= SWEEP_MS) {
+        await lease();
+        if (left.size > 0 || isBereft() || Date.now() - sweptAt >= SWEEP_MS) {
           isMore = await sweep();
           sweptAt = Date.now();
-        } else held = await store.lease(holder);
+        }
       } catch (error) {
         held = [];
         if (!(error instanceof StoreUnavailable))
           alert('sweep failed', { actor, error: String((error as Error).stack) });
       }
       isUnderWay = false;
-      next(isMore ? 0 : left.size > 0 ? RETRY_MS.first * 4 : keepLeases ? RENEW_MS : SWEEP_MS);
+      // Whoever holds nothing is the one who goes on when the holder dies.
+      const isWatchful = keepLeases || held.length === 0 || isBereft();
+      next(isMore ? 0 : left.size > 0 ? RETRY_MS.first * 4 : isWatchful ? RENEW_MS : SWEEP_MS);
     };
     const next = (pauseMs: number) => {
       clearTimeout(sweepTimer);
@@ -331,13 +363,17 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
 
   return {
     push,
-    doubt,
+    follow(rows) {
+      if (known.size + takeover.waiting() >= OUTBOX_MEMORY_MAX) giveUp();
+      else takeover.follow(rows);
+    },
+    doubt: (senders) => takeover.doubt(senders),
     held: () => held,
-    waiting: () => known.size,
+    waiting: () => known.size + takeover.waiting(),
     start: ({ keepLeases }) => keepSweeping(keepLeases),
     async stop() {
       clearTimeout(sweepTimer);
-      if (known.size > 0) {
+      if (!isEmpty()) {
         let timer: NodeJS.Timeout | undefined;
         await Promise.race([
           new Promise<void>((resolve) => {
@@ -350,6 +386,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
         clearTimeout(timer);
       }
       stopped = true;
+      takeover.stop();
       clearTimeout(sweepTimer);
       await sweeping;
       await acknowledging;

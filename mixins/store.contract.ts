@@ -521,6 +521,38 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
         expect(await unsent()).toEqual([]);
       });
 
+      it('tells what is unsent of some senders, on whichever node it was committed, in the order of commits', async () => {
+        const [one, two, other] = [randomUUID(), randomUUID(), randomUUID()];
+        const rows = (sender: string, version: number) => [0, 1, 2].map((n) => outgoing(sender, version, n));
+        await won(change({ id: one, outbox: rows(one, 1) }), change({ id: other, outbox: rows(other, 1) }));
+        await second.commit([change({ id: one, expected: 1, outbox: rows(one, 2) })]);
+        await store.commit([
+          change({ id: one, expected: 2, outbox: rows(one, 3) }),
+          change({ id: two, outbox: rows(two, 1) }),
+        ]);
+        for (const node of [store, second]) {
+          const found = await node.unsentOf([one, two, randomUUID(), one], 100);
+          expect(found.filter(({ sender }) => sender === one).map(({ messageId, body }) => [messageId, body])).toEqual(
+            [1, 2, 3].flatMap((version) => rows(one, version).map(({ messageId, body }) => [messageId, body])),
+          );
+          expect(found.filter(({ sender }) => sender === two)).toHaveLength(3);
+          expect(found).toHaveLength(12);
+          expect(await node.unsentOf([one, two], 5)).toHaveLength(5);
+          expect((await node.unsentOf([one], 5)).map(({ messageId }) => messageId)).toEqual(
+            found
+              .filter(({ sender }) => sender === one)
+              .slice(0, 5)
+              .map(({ messageId }) => messageId),
+          );
+        }
+        // Whoever was told of a row can mark it.
+        await second.acknowledge(await second.unsentOf([one], 4));
+        expect((await store.unsentOf([one], 100)).map(({ messageId }) => messageId)).toEqual(
+          [...rows(one, 2).slice(1), ...rows(one, 3)].map(({ messageId }) => messageId),
+        );
+        expect(await store.unsentOf([], 100)).toEqual([]);
+      });
+
       it('holds any text', async () => {
         fresh();
         const rows = AWKWARD.map((text, n) =>

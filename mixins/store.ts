@@ -139,6 +139,8 @@ export interface ActorStore {
   lease(holder: string): Promise<readonly number[]>;
   /** Unsent rows of the buckets, oldest first, committed at least `olderThanMs` ago by the database's clock. */
   unsent(buckets: readonly number[], olderThanMs: number, limit: number): Promise<readonly StoredOutgoing[]>;
+  /** Unsent rows of these senders, whoever committed them, in the order of commits; sees every commit answered before. */
+  unsentOf(senders: readonly string[], limit: number): Promise<readonly StoredOutgoing[]>;
   /** Marks rows as delivered (by message id), blanking sealed bodies. */
   acknowledge(rows: readonly Outgoing[]): Promise<void>;
   /** Timers due by the database's clock in the buckets held. */

@@ -25,3 +25,14 @@ export const services: readonly ((platform: Platform) => AnySchema)[] = [
   ordersService,
   apiService,
 ];
+
+/** The services of these names (their schemas bear them), in the order in which they start; all of them for no names. */
+export function servicesNamed(names: readonly string[]): readonly ((platform: Platform) => AnySchema)[] {
+  if (names.length === 0) return services;
+  return services.filter((service) => names.includes(nameOf(service)));
+}
+
+/** `ordersService` makes the service "orders". */
+function nameOf({ name }: { readonly name: string }): string {
+  return name.replace(/Service$/, '');
+}

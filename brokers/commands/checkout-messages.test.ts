@@ -69,7 +69,7 @@ const { samples, misfits } = listen();
 
 describe('the messages of the checkout', () => {
   it('all fit their schemas, and all of them travel', () => {
-    const events = ['order.created', 'payment.requested', 'payment.succeeded', 'payment.failed'];
+    const events = ['order.created', 'order.updated', 'payment.requested', 'payment.succeeded', 'payment.failed'];
     expect(misfits).toEqual([]);
     expect([...samples.keys()].sort()).toEqual([...validators.keys(), ...events].sort());
   });
@@ -80,7 +80,13 @@ describe('the messages of the checkout', () => {
     expect(validate(sample)).toBe(true);
     expect(validate({ ...sample, surprise: 1 })).toBe(false);
     expect(validate(null)).toBe(false);
-    const optional = new Set(['cartId', 'reference', 'reason', ...(name === 'order Refund' ? ['lines'] : [])]);
+    const optional = new Set([
+      'cartId',
+      'customerId',
+      'reference',
+      'reason',
+      ...(name === 'order Refund' ? ['lines'] : []),
+    ]);
     for (const field of Object.keys(sample)) {
       const { [field]: _, ...rest } = sample;
       if (!optional.has(field)) expect(validate(rest)).toBe(false);

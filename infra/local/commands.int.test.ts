@@ -95,13 +95,37 @@ describe('npm run repl', () => {
   });
 
   it('shows what an order waits for while the payment provider is away', async () => {
-    const { id } = await shop.place([[await shop.product(), 1]], { pay: 'tok_slow' });
     const ada = await person();
-    const order = await ada.types(`order ${id}`);
-    expect(order).toContain('waits for the payment, until its deadline');
-    expect(order).toMatch(/on its way: payment\/.* ─perform─► charge/);
+    const resume = shop.pauseProvider();
+    try {
+      const { id } = await shop.place([[await shop.product(), 1]]);
+      const order = await until('the charge is under way', async () => {
+        const told = await ada.types(`order ${id}`);
+        return /on its way: payment\/.* ─perform─► charge/.test(told) && told;
+      });
+      expect(order).toContain('waits for the payment, until its deadline');
+      resume();
+      await shop.reaches(id, 'PAID');
+    } finally {
+      resume();
+    }
     await ada.leaves();
+  });
+
+  it('shows the process, the circuits, and which invariants hold', async () => {
+    const { id } = await shop.place([[await shop.product('3.00', 4), 2]]);
     await shop.reaches(id, 'PAID');
+    const ada = await person();
+    expect(await ada.types('pids')).toMatch(new RegExp(`^souk  pid ${process.pid}  since \\d{4}-.*Z  .*orders`, 'm'));
+    const breakers = await ada.types('breakers');
+    expect(breakers).toMatch(/^souk ─► payment provider  closed  calls .* at it \d+, waiting \d+$/m);
+    expect(breakers).toContain('All circuits are closed; 0 of 1 nodes have breakers towards others.');
+    const invariants = await ada.types('invariants');
+    expect(invariants).toMatch(/^I6 +inventory  the balances of each SKU .*: holds \(\d+ movements\)$/m);
+    expect(invariants).toMatch(/^I11 +orders  .*: holds \(\d+ orders\)$/m);
+    expect(invariants).toMatch(/^I7 +orders ↔ payments  .* in flight.*: holds/m);
+    expect(invariants).toMatch(/^Invariants: \d+ hold, 0 violated, \d+ with nothing to check\.$/m);
+    await ada.leaves();
   });
 
   it('serves several people at a time, and commands through a pipe, each to its end', async () => {
@@ -128,6 +152,12 @@ describe('npm run repl', () => {
 });
 
 describe('a living shop', () => {
+  it('is asked what it has put aside, also in the middle of its work', async () => {
+    expect(await run('dlq.ts', ['list'])).toEqual({ code: 0, said: 'Dlq: no dead letters wait.\n' });
+    const { code, said } = await run('dlq.ts', ['show', 'order.created', '--id', '1']);
+    expect([code, said]).toEqual([1, expect.stringContaining('Dlq: there is no dead letter order.created:1')]);
+  });
+
   it('is not reset', async () => {
     const { code, said } = await run('reset.ts', ['--yes']);
     expect(code).toBe(1);

@@ -6,32 +6,27 @@
 // `shop.pid` only serves the sentence that tells a second shop who is there.
 // Never open `lock` by other means in the process that holds it: closing any handle of a file drops its fcntl locks.
 
-import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   chmodSync,
-  closeSync,
   constants,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readFileSync,
   realpathSync,
-  renameSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { keyIn } from './keys.ts';
+import { StartRefused } from './start-refused.ts';
+
+export { writeDurably } from './durable-files.ts';
+export { StartRefused } from './start-refused.ts';
 
 /** A shop that just died may need a moment until the kernel has closed its files. */
 const LOCK_WAIT_MS = 500;
 const SQLITE_BUSY = 5;
-
-/** A start that cannot go on for a reason the person at the terminal can mend. The message is a full sentence. */
-export class StartRefused extends Error {
-  override readonly name = 'StartRefused';
-}
 
 /** An open data folder. Holding one means that no other living process uses the folder. */
 export type DataDir = {
@@ -60,38 +55,11 @@ export function openDataDir(folder: string): DataDir {
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   return {
     path,
-    secret: (name, bytes) => readSecret(join(keys, name), bytes) ?? createSecret(join(keys, name), bytes),
+    secret: (name, bytes) => keyIn(keys, name, bytes),
     close() {
       if (held.delete(lock)) lock.close();
     },
   };
-}
-
-/**
- * Replaces a small file as a whole: after a crash or a power cut it holds the old text or the new one, never a part.
- * @param mode permission bits, such as 0o600
- */
-export function writeDurably(path: string, text: string, mode: number): void {
-  const draft = `${path}.${randomBytes(4).toString('hex')}`;
-  const file = openSync(draft, 'wx', mode);
-  try {
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(draft, path);
-  syncFolder(dirname(path));
-}
-
-/** Makes the names in a folder survive a power cut, as `fsync` of a file does for its content. */
-export function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }
 
 function create(path: string): string {
@@ -167,25 +135,4 @@ function owner(path: string): string {
       if (at === dirname(at)) return 'its owner cannot be seen';
     }
   }
-}
-
-function readSecret(path: string, bytes: number): Buffer | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new StartRefused(`The key file ${path} cannot be read: ${(error as Error).message}.`, { cause: error });
-  }
-  const secret = Buffer.from(text, 'hex');
-  if (secret.length !== bytes || text.length !== bytes * 2) {
-    throw new StartRefused(`The key file ${path} is damaged: ${bytes} bytes in hexadecimal digits were expected.`);
-  }
-  return secret;
-}
-
-function createSecret(path: string, bytes: number): Buffer {
-  const secret = randomBytes(bytes);
-  writeDurably(path, `${secret.toString('hex')}\n`, 0o600);
-  return secret;
 }

@@ -14,9 +14,8 @@ import type { PaymentProvider } from '../../mixins/provider.ts';
 import type { Settings } from '../../mixins/settings.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Dynamo } from './dynamodb.ts';
+import { SECRET_BYTES } from './keys.ts';
 
-/** Bytes of every secret of the installation. */
-export const SECRET_BYTES = 32;
 /** Connections of one context: its lane, and some for reads. */
 const CONNECTIONS = 4;
 
@@ -27,6 +26,8 @@ export interface Parts {
   readonly dynamo: Dynamo;
   readonly providerUrl: string;
   readonly alert: Platform['alert'];
+  /** Customers' lists come from DynamoDB, as in a cluster. */
+  readonly orderHistory?: boolean;
 }
 
 export interface EmbeddedPlatform extends Platform {
@@ -42,6 +43,7 @@ export function embeddedPlatform({
   dynamo,
   providerUrl,
   alert,
+  orderHistory = false,
 }: Parts): EmbeddedPlatform {
   let log: Promise<EventLog> | undefined;
   let client: DynamoDBClient | undefined;
@@ -57,6 +59,7 @@ export function embeddedPlatform({
     settings,
     alert,
     secret,
+    orderHistory,
     database: ({ schema, entities, migrations }) =>
       openDatabase({
         url: postgresUrl,

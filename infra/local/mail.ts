@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CapturedMail, readMails } from '../../mixins/mailer-capture.ts';
-import { readSettings } from '../../mixins/settings.ts';
+import { BadSetting, readSettings } from '../../mixins/settings.ts';
 
 const { values } = parseArgs({ options: { last: { type: 'string', default: '10' }, to: { type: 'string' } } });
 const last = Number(values.last);
@@ -12,9 +12,18 @@ if (!Number.isInteger(last) || last < 1) {
   process.exit(1);
 }
 
+let dataDir: string;
+try {
+  dataDir = resolve(readSettings(process.env).dataDir);
+} catch (error) {
+  if (!(error instanceof BadSetting)) throw error;
+  console.error(`Mail: ${error.message}`);
+  process.exit(1);
+}
+
 const kept: CapturedMail[] = [];
 let count = 0;
-for await (const mail of readMails(resolve(readSettings(process.env).dataDir))) {
+for await (const mail of readMails(dataDir)) {
   if (values.to !== undefined && mail.to !== values.to) continue;
   count += 1;
   kept.push(mail);

@@ -1,36 +1,54 @@
-// `npm run migrate`: brings the schema of every context up to date, as the shop itself does when it starts. With `DB_URL`
-// in that PostgreSQL, otherwise in the embedded one, which is started for it.
+// `npm run migrate`: brings the schema of every context up to date.
+//
+//   DB_URL or DB_HOST   a server of a cluster: a role for each context, which owns its schema
+//   neither             the embedded PostgreSQL, started for it; `--roles` makes the roles there too
+//
+// The passwords of the roles are keys of the installation, made where they are missing: nodes find them in the same folder.
 
-import { globSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Migrations, openDatabase } from '../../mixins/postgres/database.ts';
-import { BadSetting, readSettings } from '../../mixins/settings.ts';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openDatabase, UnpreparedDatabase } from '../../mixins/postgres/database.ts';
+import { prepareContexts } from '../../mixins/postgres/prepare.ts';
+import { contexts, databaseKey, databaseUrl } from '../../mixins/postgres/roles.ts';
+import { BadSetting, readSettings, type Settings } from '../../mixins/settings.ts';
 import { StoreUnavailable } from '../../mixins/store.ts';
 import { openDataDir, StartRefused } from './data-dir.ts';
+import { keyIn } from './keys.ts';
+import { LOG_SCHEMA, migrationsOfAll } from './migrations.ts';
 import { startPostgres } from './postgres.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const USAGE = 'Usage: npm run migrate -- [--roles | --no-roles]';
 
-/** Migrations by schema, oldest first: the context's folder bears the name of its schema; the embedded log has `log`. */
-async function migrationsOfAll(): Promise<ReadonlyMap<string, Migrations>> {
-  const all = new Map<string, Migrations>();
-  for (const path of globSync('{services,mixins}/*/migrations/*.ts', { cwd: ROOT }).toSorted()) {
-    const folder = path.split('/')[1] ?? '';
-    const schema = folder === 'embedded-log' ? 'log' : folder;
-    const exported = Object.values((await import(resolve(ROOT, path))) as Record<string, Migrations[number]>);
-    all.set(schema, [...(all.get(schema) ?? []), ...exported]);
-  }
-  return all;
+const say = (line: string) => console.log(`  ${line}`);
+
+/** The administrator's address of a server that runs elsewhere; undefined: the embedded one is meant. */
+function serverOf({ database }: Settings): string | undefined {
+  const url = process.env['DB_URL'] ?? '';
+  if (url !== '') return url;
+  const { host, user = 'postgres', password = '' } = database;
+  return host === undefined ? undefined : databaseUrl(database, user, password);
 }
 
-async function migrateAll(url: string): Promise<number> {
-  const all = await migrationsOfAll();
-  for (const [schema, migrations] of all) {
+/** As one user, whose everything is: what the embedded mode does when it starts. */
+async function migrateSchemas(url: string, which: (schema: string) => boolean): Promise<number> {
+  let count = 0;
+  for (const [schema, migrations] of await migrationsOfAll()) {
+    if (!which(schema)) continue;
     await (await openDatabase({ url, schema, migrations })).close();
-    console.log(`  ${schema}: ${migrations.map(({ name }) => name).join(', ')}`);
+    say(`${schema}: ${migrations.map(({ name }) => name).join(', ')}`);
+    count++;
   }
-  return all.size;
+  return count;
+}
+
+/** Each context as its own role. */
+async function prepare(url: string, { keysDir, dataDir }: Settings): Promise<number> {
+  const keys = keysDir ?? join(resolve(dataDir), 'keys');
+  mkdirSync(keys, { recursive: true, mode: 0o700 });
+  const passwordOf = (context: (typeof contexts)[number]) => keyIn(keys, databaseKey(context)).toString('hex');
+  await prepareContexts({ url, migrations: await migrationsOfAll(), passwordOf, log: say });
+  return contexts.length;
 }
 
 /** The embedded PostgreSQL, for as long as it is needed. */
@@ -48,13 +66,34 @@ async function withEmbedded<T>(folder: string, work: (url: string) => Promise<T>
   }
 }
 
+function readRoles(): boolean | undefined {
+  try {
+    return parseArgs({ options: { roles: { type: 'boolean' } }, allowNegative: true }).values.roles;
+  } catch (error) {
+    throw new BadSetting(`${(error as Error).message}\n${USAGE}`);
+  }
+}
+
+async function migrateAll(): Promise<string> {
+  const settings = readSettings(process.env);
+  const server = serverOf(settings);
+  const withRoles = readRoles() ?? server !== undefined;
+  const upToDate = (count: number) =>
+    `${count} schemas are up to date${withRoles ? ', those of the contexts each in the hands of its role' : ''}.`;
+  if (server !== undefined)
+    return upToDate(await (withRoles ? prepare(server, settings) : migrateSchemas(server, () => true)));
+  return withEmbedded(resolve(settings.dataDir), async (url) => {
+    if (!withRoles) return upToDate(await migrateSchemas(url, () => true));
+    return upToDate((await prepare(url, settings)) + (await migrateSchemas(url, (schema) => schema === LOG_SCHEMA)));
+  });
+}
+
 try {
-  const { dataDir } = readSettings(process.env);
-  const url = process.env['DB_URL'] ?? '';
-  const count = await (url === '' ? withEmbedded(resolve(dataDir), migrateAll) : migrateAll(url));
-  console.log(`Migrate: ${count} schemas are up to date.`);
+  console.log(`Migrate: ${await migrateAll()}`);
 } catch (error) {
-  const isPlain = [StartRefused, BadSetting, StoreUnavailable].some((kind) => error instanceof kind);
+  const isPlain = [StartRefused, BadSetting, StoreUnavailable, UnpreparedDatabase].some(
+    (kind) => error instanceof kind,
+  );
   if (!isPlain) throw error;
   console.error(`Migrate: ${(error as Error).message}`);
   process.exitCode = 1;

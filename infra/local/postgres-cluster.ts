@@ -2,14 +2,25 @@
 //
 //   initdb ─► role and database in single-user mode ─► renamed into place, so it is there as a whole or not at all
 //
-// The only role that can log in is `souk`, which is no superuser; the superuser has no password, hence no way in but
-// single-user mode, which needs the files themselves.
+// Who can log in is `souk`, which is no superuser, and the roles that it makes for contexts; the superuser has no
+// password, hence no way in but single-user mode, which needs the files themselves.
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type DataDir, StartRefused, syncFolder, writeDurably } from './data-dir.ts';
+import { type DataDir, StartRefused, writeDurably } from './data-dir.ts';
+import { syncFolder } from './durable-files.ts';
 import { type Account, giveTo } from './postgres-account.ts';
 import type { Binaries } from './postgres-binaries.ts';
 import { clusterMark } from './postgres-orphans.ts';
@@ -43,12 +54,20 @@ export async function ensureCluster(cluster: Cluster, onCreate: () => void): Pro
   }
   takeOwnership(cluster);
   if (!existsSync(keyFile)) await renewPassword(cluster, keyFile);
+  await renewAccess(cluster);
 }
 
-/** Who may connect, and how: one role, by its password, through the local socket or from this machine. */
+/**
+ * Who may connect, and how: the shop's role, and to its database those of the contexts, by their passwords, through the
+ * local socket or from this machine.
+ */
 const ACCESS = `local all ${NAME} scram-sha-256
 host all ${NAME} 127.0.0.1/32 scram-sha-256
+local ${NAME} /^${NAME}_[a-z]+$ scram-sha-256
+host ${NAME} /^${NAME}_[a-z]+$ 127.0.0.1/32 scram-sha-256
 `;
+/** The role makes those of the contexts; over roles that it did not make it has no power. */
+const RIGHTS = 'CREATEDB CREATEROLE';
 
 /** Built beside its place and renamed, so that a start cut short leaves only a draft, which the next one removes. */
 async function createCluster(cluster: Cluster): Promise<void> {
@@ -62,11 +81,11 @@ async function createCluster(cluster: Cluster): Promise<void> {
   await runSingleUser(
     cluster,
     draft,
-    `CREATE ROLE ${NAME} LOGIN CREATEDB PASSWORD '${passwordOf(cluster)}'`,
+    `CREATE ROLE ${NAME} LOGIN ${RIGHTS} PASSWORD '${passwordOf(cluster)}'`,
     `CREATE DATABASE ${NAME} OWNER ${NAME} STRATEGY file_copy`,
   );
   // initdb makes the file, and with it its owner; the superuser, who has no password, is let in by neither way.
-  writeFileSync(join(draft, 'pg_hba.conf'), ACCESS);
+  writeFileSync(accessFile(draft), ACCESS);
   renameSync(draft, folder);
   syncFolder(dirname(folder));
 }
@@ -96,6 +115,16 @@ async function renewPassword(cluster: Cluster, keyFile: string): Promise<void> {
   const password = randomBytes(PASSWORD_BYTES).toString('hex');
   await runSingleUser(cluster, cluster.folder, `ALTER ROLE ${NAME} PASSWORD '${password}'`);
   writeDurably(keyFile, `${password}\n`, 0o600);
+}
+
+const accessFile = (folder: string) => join(folder, 'pg_hba.conf');
+
+/** A cluster of an earlier release lets only one role in, and that one may make no others. The file comes last. */
+async function renewAccess(cluster: Cluster): Promise<void> {
+  const file = accessFile(cluster.folder);
+  if (existsSync(file) && readFileSync(file, 'utf8') === ACCESS) return;
+  await runSingleUser(cluster, cluster.folder, `ALTER ROLE ${NAME} ${RIGHTS}`);
+  writeFileSync(file, ACCESS);
 }
 
 /** One statement a line, without a network or a password. It is how the superuser acts. */

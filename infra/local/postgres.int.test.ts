@@ -19,10 +19,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DataDir, openDataDir } from './data-dir.ts';
+import { serverAccount } from './postgres-account.ts';
+import { findBinaries } from './postgres-binaries.ts';
+import { surroundings } from './postgres-cluster.ts';
 import { endOrphans } from './postgres-orphans.ts';
 import { type Postgres, type PostgresOptions, startPostgres } from './postgres.ts';
 
@@ -170,6 +173,49 @@ describe('a start', () => {
     await expect(query({ url: superuser }, 'select 1')).rejects.toThrow('no pg_hba.conf entry');
     expect(statSync(join(folder, 'keys', 'postgres')).mode & 0o777).toBe(0o600);
     expect(statSync(cluster()).mode & 0o777).toBe(0o700);
+  });
+
+  it('takes as many connections as it is told', async () => {
+    expect(await query(await start(), 'show max_connections')).toEqual([{ max_connections: '60' }]);
+    await postgres?.stop();
+    expect(await query(await start({ connections: 200 }), 'show max_connections')).toEqual([
+      { max_connections: '200' },
+    ]);
+  });
+
+  it('lets in the roles of contexts, which it may make, by their passwords and to its own database', async () => {
+    const shop = await start();
+    await query(shop, `create role souk_orders login password 'known'`);
+    const [orders, elsewhere] = ['souk', 'postgres'].map(
+      (database) => `postgres://souk_orders:known@127.0.0.1:${shop.port}/${database}`,
+    ) as [string, string];
+    expect(await query({ url: orders }, 'select current_user::text as role')).toEqual([{ role: 'souk_orders' }]);
+    await expect(query({ url: elsewhere }, 'select 1')).rejects.toThrow('no pg_hba.conf entry');
+    await query(shop, `create role stranger login password 'known'`);
+    await expect(query({ url: orders.replace('souk_orders', 'stranger') }, 'select 1')).rejects.toThrow(
+      'no pg_hba.conf',
+    );
+  });
+
+  it('lets them in on the files of an earlier release, too', async () => {
+    await (await start()).stop();
+    // What that release made: a role that may make no others, the only one that is let in.
+    writeFileSync(
+      join(cluster(), 'pg_hba.conf'),
+      'local all souk scram-sha-256\nhost all souk 127.0.0.1/32 scram-sha-256\n',
+    );
+    const { postgres: program } = await findBinaries();
+    const account = await serverAccount(dataDir!, cluster(), dirname(program));
+    const single = spawn(program, ['--single', '-D', cluster(), 'postgres'], {
+      ...surroundings(account),
+      stdio: 'pipe',
+    });
+    single.stdin.end('alter role souk nocreaterole\n');
+    expect(await once(single, 'exit')).toEqual([0, null]);
+    const shop = await start();
+    await query(shop, `create role souk_orders login password 'known'`);
+    const orders = `postgres://souk_orders:known@127.0.0.1:${shop.port}/souk`;
+    expect(await query({ url: orders }, 'select current_user::text as role')).toEqual([{ role: 'souk_orders' }]);
   });
 
   it('takes a new password when its key file was removed', async () => {

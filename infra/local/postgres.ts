@@ -29,10 +29,11 @@ const LOG_TAIL_LINES = 8;
 /** The address of a local socket holds 107 characters, of which `/.s.PGSQL.65535` takes 16. */
 const SOCKET_FOLDER_MAX = 90;
 
+/** Enough for the shop of one process, and for who looks into it meanwhile. */
+const CONNECTIONS = 60;
 const SETTINGS = {
   listen_addresses: HOST,
   shared_buffers: '64MB',
-  max_connections: 60,
   huge_pages: 'off',
   jit: 'off',
   // One laptop, no replicas, no parallel plans: fewer processes and less log, the same durability.
@@ -51,6 +52,8 @@ export type PostgresOptions = {
   readonly dataDir: DataDir;
   /** To listen on the same one after a restart; default: a free one. */
   readonly port?: number;
+  /** Most connections at a time; each of them costs memory when it is used. Default: 60. */
+  readonly connections?: number;
   /** Takes what an operator should know, as a sentence. */
   readonly log?: (message: string) => void;
   /** Takes what is being done, in a few words, for a progress display. */
@@ -96,12 +99,12 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   onProgress('starting PostgreSQL');
   const logFile = logFileOf(dataDir);
   if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`); // keeps one run before this, so the disk does not fill
-  return handle(await startServer(cluster, options.port), passwordOf(cluster), options);
+  return handle(await startServer(cluster, options), passwordOf(cluster), options);
 }
 
-async function startServer(cluster: Cluster, port?: number): Promise<Server> {
+async function startServer(cluster: Cluster, { port, connections = CONNECTIONS }: PostgresOptions): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
-    const server = await spawnServer(cluster, port ?? (await freePort()));
+    const server = await spawnServer(cluster, port ?? (await freePort()), connections);
     const failure = await Promise.race([untilReady(cluster, server), server.exited]);
     if (failure === undefined) return server;
     await stopServer(server);
@@ -116,9 +119,15 @@ async function startServer(cluster: Cluster, port?: number): Promise<Server> {
   }
 }
 
-async function spawnServer({ folder, dataDir, binaries, account }: Cluster, port: number): Promise<Server> {
+async function spawnServer(cluster: Cluster, port: number, connections: number): Promise<Server> {
+  const { folder, dataDir, binaries, account } = cluster;
   const sockets = socketFolder(folder);
-  const own = { port, unix_socket_directories: sockets ?? '', cluster_name: clusterMark(folder) };
+  const own = {
+    port,
+    max_connections: connections,
+    unix_socket_directories: sockets ?? '',
+    cluster_name: clusterMark(folder),
+  };
   const args = ['-D', folder, ...flags({ ...SETTINGS, ...own })];
   // A file, not a pipe: a server that outlives us must not fail at its next line of log.
   const out = openSync(logFileOf(dataDir), 'a', 0o600);

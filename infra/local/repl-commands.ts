@@ -1,27 +1,13 @@
-// What the REPL knows of the shop beyond Moleculer's own commands. Each asks the running shop and prints what it says.
+// What the REPL knows of the shop beyond Moleculer's own commands. Each asks the running shop, all nodes of it where each has
+// something to say, and prints what they answer.
 
 import type { ServiceBroker } from 'moleculer';
 import type startRepl from 'moleculer-repl';
-import type { Caller } from '../../mixins/caller.ts';
-import type { ActorLine, OutboxLine } from './repl-server.ts';
-import { randomCommandId } from '../../services/api/command-id.ts';
+import { showInvariants } from './repl/show-invariants.ts';
+import { type Print, readWaiting, showActors, showBreakers, showOutbox, showPids } from './repl/show-nodes.ts';
 
 /** One command of moleculer-repl. */
 export type ReplCommand = Extract<Parameters<typeof startRepl>[1]['customCommands'], readonly unknown[]>[number];
-
-type Print = (text: string) => void;
-
-/** Who acts at the REPL: whoever may open the shop's socket may do everything. */
-export function operator(): Caller {
-  const commandId = randomCommandId();
-  return {
-    principal: { kind: 'user', id: 'repl', role: 'admin' },
-    requestId: commandId,
-    commandId,
-    fingerprint: '',
-    keyed: false,
-  };
-}
 
 const waitsFor: Readonly<Record<string, string>> = {
   AWAITING_STOCK: 'stock to answer its reservation',
@@ -39,12 +25,12 @@ interface OrderAnswer {
 }
 
 async function showOrder(broker: ServiceBroker, id: string, print: Print): Promise<void> {
-  const [order, { items }, waiting] = await Promise.all([
+  const [order, { items }, { messages, silent }] = await Promise.all([
     broker.call<OrderAnswer, object>('orders.get', { id }),
     broker.call<{ readonly items: readonly { at: string; type: string; data: object }[] }, object>('orders.timeline', {
       id,
     }),
-    broker.call<readonly string[], object>('repl.waits', { id }),
+    readWaiting(broker, id),
   ]);
   print(`order ${order.id}  ${order.status}  ${order.total.amount} ${order.total.currency}  ${order.email}`);
   for (const { quantity, sku, name } of order.lines) print(`  ${quantity} × ${sku}  ${name}`);
@@ -52,7 +38,8 @@ async function showOrder(broker: ServiceBroker, id: string, print: Print): Promi
     print(`  ${at}  ${type}${Object.keys(data).length === 0 ? '' : `  ${JSON.stringify(data)}`}`);
   const next = waitsFor[order.status];
   print(next === undefined ? '  waits for nothing: it has come to its end' : `  waits for ${next}`);
-  for (const message of waiting) print(`  on its way: ${message}`);
+  for (const message of messages) print(`  on its way: ${message}`);
+  for (const sentence of silent) print(`! ${sentence}: something more may be on its way`);
 }
 
 async function showStock(broker: ServiceBroker, sku: string, print: Print): Promise<void> {
@@ -62,23 +49,6 @@ async function showStock(broker: ServiceBroker, sku: string, print: Print): Prom
       .map(([name, value]) => `${name} ${value}`)
       .join('  '),
   );
-}
-
-async function showOutbox(broker: ServiceBroker, print: Print): Promise<void> {
-  const lines = await broker.call<readonly OutboxLine[]>('repl.outbox');
-  if (lines.length === 0) print('Every outbox is empty: everything that was committed has left.');
-  for (const { actor, kind, target, messages, oldestMs } of lines)
-    print(`${actor} ─${kind}─► ${target}  ${messages} waiting, the oldest for ${oldestMs} ms`);
-}
-
-async function showActors(broker: ServiceBroker, print: Print): Promise<void> {
-  for (const { actor, service, waiting, cached, outbox, parked } of await broker.call<readonly ActorLine[]>(
-    'repl.actors',
-  )) {
-    print(
-      `${actor.padEnd(13)} at ${service.padEnd(14)} mailbox ${waiting}  cached ${cached}  outbox ${outbox}  parked ${parked}`,
-    );
-  }
 }
 
 /** The commands; `print` takes line by line what they say. */
@@ -108,8 +78,17 @@ export function replCommands(print: Print): ReplCommand[] {
     ),
     command('stock <sku>', 'Show the balances of a SKU', (broker, { sku = '' }) => showStock(broker, sku, print)),
     command('outbox', 'Show what was committed and has not left yet', (broker) => showOutbox(broker, print)),
-    command('actors', 'Show every kind of actor: mailbox, cache, outbox, parked commands', (broker) =>
+    command('actors', 'Show every kind of actor on every node: mailbox, cache, outbox, parked commands', (broker) =>
       showActors(broker, print),
+    ),
+    command('breakers', 'Show circuits that are not closed, on every node, and the way to the provider', (broker) =>
+      showBreakers(broker, print),
+    ),
+    command('invariants', 'Check on live data what must never be otherwise: stock, orders, money', (broker) =>
+      showInvariants(broker, print),
+    ),
+    command('pids', 'Show the process of every node: its pid, since when, its services', (broker) =>
+      showPids(broker, print),
     ),
   ];
 }

@@ -1,4 +1,5 @@
-// A shop as its users start it, in a process of its own: `npm start` on a free port and a data folder of the caller's.
+// A shop as its users start it, in a process of its own: `npm start`, or `npm run cluster`, on a free port and a data
+// folder of the caller's.
 // For tests and measurements; everything it started ends with `stop` or `kill`.
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -39,6 +40,8 @@ export interface ShopProcessOptions {
   readonly dataDir: string;
   readonly port?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** What npm is told; default `start`. */
+  readonly command?: readonly string[];
   /** Takes what the terminal would show. */
   readonly log: (text: string) => void;
 }
@@ -51,12 +54,13 @@ export async function startShopProcess({
   dataDir,
   port,
   environment = {},
+  command = ['start'],
   log,
 }: ShopProcessOptions): Promise<ShopProcess> {
   const on = port ?? (await freePort());
   const url = `http://127.0.0.1:${on}`;
   const startedAt = performance.now();
-  const shop = spawn('npm', ['start'], {
+  const shop = spawn('npm', command, {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

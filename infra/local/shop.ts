@@ -12,9 +12,10 @@ import type { Settings } from '../../mixins/settings.ts';
 import { services } from '../../services/services.ts';
 import { leaveCatalogueOut, loadCatalogue } from './catalogue/load.ts';
 import { type DataDir, openDataDir, StartRefused } from './data-dir.ts';
-import { startDynamo } from './dynamodb.ts';
-import { embeddedPlatform, SECRET_BYTES } from './embedded-platform.ts';
+import { type Dynamo, startDynamo } from './dynamodb.ts';
+import { embeddedPlatform } from './embedded-platform.ts';
 import { ensureFirstStaff } from './first-staff.ts';
+import { SECRET_BYTES } from './keys.ts';
 import { startPostgres } from './postgres.ts';
 import { freePort, startChild } from './processes.ts';
 import { replService, replTransporter } from './repl-server.ts';
@@ -31,6 +32,8 @@ export interface Shop {
   readonly products: number;
   /** Where the payment provider listens. */
   readonly providerUrl: string;
+  /** The DynamoDB API, for those who look behind the services. */
+  readonly dynamo: Dynamo;
   /** Drains and stops everything, within 5 s. Safe to call twice. Never rejects. */
   stop(): Promise<void>;
 }
@@ -44,6 +47,8 @@ export interface ShopOptions {
   readonly webhooks?: 'all' | 'unanswered';
   /** Leaves the catalogue out, for tests that bring their own products. */
   readonly withoutCatalogue?: boolean;
+  /** Customers' lists come from DynamoDB, as in a cluster. */
+  readonly orderHistory?: boolean;
 }
 
 type Stop = () => Promise<unknown> | void;
@@ -99,6 +104,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
     postgresUrl: postgres.url,
     providerUrl,
     alert: (what, particulars) => broker.logger.error(particulars, what),
+    orderHistory: options.orderHistory ?? false,
   });
   stops.push(() => platform.close());
 
@@ -118,7 +124,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
       ? 0
       : await loadCatalogue(broker, (done, all) => progress('loading the catalogue', done / all));
   const url = `http://${settings.host}:${port}`;
-  return { url, broker, dataDir: dataDir.path, staff, products, providerUrl, stop };
+  return { url, broker, dataDir: dataDir.path, staff, products, providerUrl, dynamo, stop };
 }
 
 /** Waits for all parts; those that started are stopped later, also if another one failed. */

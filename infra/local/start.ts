@@ -1,6 +1,6 @@
 // `npm start`: a shop on this machine. Shows what starts, then the address and three things to try; Ctrl-C drains and stops.
 
-import { BadSetting, readSettings } from '../../mixins/settings.ts';
+import { BadSetting, readSettings, unknownSettings } from '../../mixins/settings.ts';
 import { StartRefused } from './data-dir.ts';
 import { type Shop, startShop } from './shop.ts';
 import { createTerminal } from './terminal.ts';
@@ -29,6 +29,7 @@ async function end(reason: string, code: number, withinMs: number = STOP_MAX_MS)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(signal, 0));
 
 try {
+  for (const hint of unknownSettings(process.env)) terminal.step(hint);
   shop = await startShop({
     settings: readSettings(process.env),
     progress: terminal.step,

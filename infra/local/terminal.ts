@@ -1,13 +1,21 @@
 // What a person sees while the shop starts: one line per step, a bar where the share is known, and what to do next.
 
 import type { WriteStream } from 'node:tty';
-import type { Shop } from './shop.ts';
 
 const BAR_WIDTH = 30;
 
+/** What a person is told of a shop that has just opened. */
+export interface OpenShop {
+  readonly url: string;
+  readonly dataDir: string;
+  /** E-mail address of the first account, and where its password lies if it was made up. */
+  readonly staff: { readonly email: string; readonly file: string | undefined };
+  readonly products: number;
+}
+
 export interface Terminal {
   step(this: void, what: string, share?: number): void;
-  welcome(this: void, shop: Shop, tookMs: number): void;
+  welcome(this: void, shop: OpenShop, tookMs: number): void;
   done(this: void, sentence: string): void;
   fail(this: void, sentence: string): void;
 }
@@ -56,7 +64,7 @@ export function bar(share: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${Math.floor(share * 100)} %`;
 }
 
-function welcomeText({ url, staff, products, dataDir }: Shop, tookMs: number): string {
+function welcomeText({ url, staff, products, dataDir }: OpenShop, tookMs: number): string {
   const password = staff.file === undefined ? 'password: ADMIN_PASSWORD' : `password in ${staff.file}`;
   return `
   Souk is open: ${url}   (${(tookMs / 1000).toFixed(1)} s, ${products.toLocaleString('en')} products, data in ${dataDir})

@@ -137,11 +137,13 @@ export function sizeOf(item: Item): number {
   return bytes;
 }
 
-function pack(text: string): AttributeValue {
+/** A text as an attribute, deflated where that saves something. */
+export function pack(text: string): AttributeValue {
   return text.length < DEFLATE_FROM ? { S: text } : { B: deflateRawSync(text, { level: 1 }) };
 }
 
-function textOf(item: Item, name: string): string {
+/** The text of a packed attribute; empty if the item has none of this name. */
+export function textOf(item: Item, name: string): string {
   const value = item[name];
   return value?.B === undefined ? (value?.S ?? '') : inflateRawSync(value.B).toString('utf8');
 }

@@ -20,6 +20,7 @@ import {
   handledKey,
   LEASE_MS,
   type Loaded,
+  type StoredOutgoing,
   StoreUnavailable,
 } from '../store.ts';
 import { conditionFailed, inParallel } from './client.ts';
@@ -232,7 +233,12 @@ export function createDynamoStore(options: DynamoStoreOptions): ActorStore {
       } while (from !== undefined && count < limit);
       if (count < limit) nextScanAt = now() + Math.max(scanEveryMs, SCAN_SHARE * (now() - started));
       const oldestFirst = found.toSorted((a, b) => (a[0]?.storedAt ?? 0) - (b[0]?.storedAt ?? 0)).flat();
-      return oldestFirst.slice(0, limit).map(({ storedAt: _, ...row }) => row);
+      return oldestFirst.slice(0, limit).map(toStored);
+    },
+
+    async unsentOf(senders, limit) {
+      const stored = await items.getMany([...new Set(senders)], ['id', 'pending']);
+      return stored.flatMap((item) => pendingOf(item).map(toStored)).slice(0, limit);
     },
 
     async acknowledge(rows) {
@@ -255,6 +261,8 @@ export function createDynamoStore(options: DynamoStoreOptions): ActorStore {
     },
   };
 }
+
+const toStored = ({ storedAt: _, ...row }: Pending): StoredOutgoing => row;
 
 interface Replacement {
   readonly before: Document | undefined;

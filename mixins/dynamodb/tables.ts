@@ -24,13 +24,22 @@ export interface Table {
 /** Resolves when the table is there and takes requests; makes it if it is missing. Safe to run on many nodes at once. */
 export async function ensureTable(client: DynamoDBClient, table: Table): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
+  let lastSaid: unknown;
   while (Date.now() < deadline) {
-    const status = await statusOf(client, table.name);
-    if (status === 'ACTIVE' || status === 'UPDATING') return;
-    if (status === undefined) await create(client, table);
-    else await delay(POLL_MS);
+    try {
+      const status = await statusOf(client, table.name);
+      if (status === 'ACTIVE' || status === 'UPDATING') return;
+      if (status === undefined) await create(client, table);
+    } catch (error) {
+      // It may be starting as this node is, or busy with the tables of others.
+      if (!(error instanceof StoreUnavailable)) throw error;
+      lastSaid = error;
+    }
+    await delay(POLL_MS);
   }
-  throw new StoreUnavailable(`the table ${table.name} is not ready after ${PATIENCE_MS / 1_000} s`);
+  throw new StoreUnavailable(`the table ${table.name} is not ready after ${PATIENCE_MS / 1_000} s`, {
+    cause: lastSaid,
+  });
 }
 
 async function statusOf(client: DynamoDBClient, name: string): Promise<string | undefined> {

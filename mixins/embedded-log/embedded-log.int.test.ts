@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { eventLogContract, nodeOver } from '../../brokers/event-log.contract.ts';
-import type { NewEvent } from '../../brokers/event-log.ts';
+import { type NewEvent, PermanentFailure } from '../../brokers/event-log.ts';
 import { createStoredLog } from '../../brokers/stored-log.ts';
 import { testDatabase } from '../postgres/testing.ts';
-import { Migration0001Log } from './migrations/0001-log.ts';
+import { openEmbeddedDeadLetters } from './dead-letters.ts';
+import { logMigrations } from './embedded-log.ts';
 import { postgresStorage } from './storage.ts';
 
 const databases: { close(): Promise<void> }[] = [];
@@ -13,7 +14,7 @@ afterAll(async () => {
 
 /** A log in a schema of its own, and further nodes over it. */
 async function logSchema() {
-  const database = await testDatabase({ migrations: [Migration0001Log], poolMax: 1 });
+  const database = await testDatabase({ migrations: logMigrations, poolMax: 1 });
   databases.push(database);
   return { database, storage: async () => await postgresStorage(await database.again()) };
 }
@@ -39,6 +40,53 @@ const deleted = (n: number, more: Partial<NewEvent> = {}): NewEvent => ({
 });
 
 describe('the log in PostgreSQL', () => {
+  it('shows dead letters and gives them back once', async () => {
+    const { database, storage } = await logSchema();
+    const log = createStoredLog({ storage: await storage(), alert: () => {} });
+    const letters = await openEmbeddedDeadLetters({ url: database.url, schema: database.schema, alert: () => {} });
+    const handled = new Set<string>();
+    const [second, again] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let isBroken = true;
+    await log.subscribe({
+      group: 'carts',
+      topics: ['product.deleted'],
+      async handle(records) {
+        const bad = records.find(({ id }) => id === 'e-1');
+        if (bad !== undefined && isBroken) throw new PermanentFailure(bad.offset, 'this product is unknown');
+        for (const { id } of records) handled.add(id);
+        if (handled.has('e-2')) second.resolve();
+        if (handled.has('e-1')) again.resolve();
+      },
+    });
+    const [bad, good] = [deleted(1, { partition: 1 }), deleted(2, { partition: 1 })];
+    await log.append([bad, good]);
+    await second.promise;
+
+    const [letter, ...others] = await letters.list();
+    expect(others).toEqual([]);
+    const reason = 'this product is unknown';
+    expect(letter).toMatchObject({
+      group: 'carts',
+      topic: 'product.deleted',
+      partition: 1,
+      offset: 0,
+      reason,
+      key: 'p-1',
+    });
+    expect(JSON.parse(letter!.value)).toEqual(bad.data);
+    expect(letter!.headers).toMatchObject({ ce_id: 'e-1', ce_source: 'souk/products' });
+    isBroken = false;
+    await letters.redrive(letter!.id);
+    await again.promise;
+    expect(await letters.list()).toEqual([]);
+    expect(await letters.redriveAll('product.deleted')).toEqual([]);
+    expect(await letters.show(letter!.id)).toMatchObject({ isRedriven: true });
+    await expect(letters.redrive(letter!.id)).rejects.toThrow('already');
+    await expect(letters.show('product.deleted:999')).rejects.toThrow('there is no dead letter');
+    await letters.close();
+    await log.close();
+  });
+
   it('numbers without a gap when many nodes append to the same partitions', async () => {
     const { database, storage } = await logSchema();
     const nodes = await Promise.all(

@@ -24,10 +24,10 @@ export const append: Prepared = {
       from locked l where e.topic = l.topic and e.partition = l.partition
       returning l.number, l.topic, l.partition, l.first, floor(extract(epoch from clock_timestamp()) * 1000)::int8 as at
     ), stored as (
-      insert into records (topic, partition, "offset", at, ce_time, key, ce_id, ce_source, value)
-      select m.topic, m.partition, m.first + r.place, m.at, r.time, r.key, r.id, r.source, r.value
-      from unnest($4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::text[], $10::text[])
-        as r(number, place, time, key, id, source, value)
+      insert into records (topic, partition, "offset", at, ce_time, key, ce_id, ce_source, value, traceparent)
+      select m.topic, m.partition, m.first + r.place, m.at, r.time, r.key, r.id, r.source, r.value, r.traceparent
+      from unnest($4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+        as r(number, place, time, key, id, source, value, traceparent)
       join moved m on m.number = r.number
     )
     select number, first, at from moved`,
@@ -36,7 +36,7 @@ export const append: Prepared = {
 export const read: Prepared = {
   name: 'log-read',
   text: `
-    select r.topic, r.partition, r."offset", r.at, r.ce_time, r.key, r.ce_id, r.ce_source, r.value
+    select r.topic, r.partition, r."offset", r.at, r.ce_time, r.key, r.ce_id, r.ce_source, r.value, r.traceparent
     from unnest($1::text[], $2::int4[], $3::int8[]) as w(topic, partition, "offset")
     cross join lateral (
       select * from records r

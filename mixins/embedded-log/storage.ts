@@ -46,6 +46,7 @@ export async function postgresStorage(database: Database): Promise<LogStorage> {
         textArray(events.map(({ id }) => id)),
         textArray(events.map(({ source }) => source)),
         textArray(events.map(({ value }) => value)),
+        textArray(events.map(({ traceparent }) => traceparent ?? null)),
       ]);
       const stored = new Map(
         rows.map((row) => [Number(row[0]), { first: Number(row[1]), appendedAt: Number(row[2]) }]),
@@ -63,7 +64,7 @@ export async function postgresStorage(database: Database): Promise<LogStorage> {
         int8Array(from.map(({ offset }) => offset)),
         limit,
       ]);
-      return rows.map(record).sort((a, b) => a.offset - b.offset);
+      return rows.map((row) => record(row, row[9])).sort((a, b) => a.offset - b.offset);
     },
 
     async ends() {
@@ -158,8 +159,8 @@ function place(row: Row): Place {
   return { topic: text(row[0]) as TopicName, partition: Number(row[1]), offset: Number(row[2]) };
 }
 
-/** A row that begins with topic, partition, offset, appended at, time, key, id, source, value. */
-function record(row: Row): StoredRecord {
+/** A row that begins with topic, partition, offset, appended at, time, key, id, source, value; and its trace, if it has one. */
+function record(row: Row, traceparent?: string | null): StoredRecord {
   return {
     ...place(row),
     appendedAt: Number(row[3]),
@@ -168,5 +169,6 @@ function record(row: Row): StoredRecord {
     id: text(row[6]),
     source: text(row[7]),
     value: text(row[8]),
+    ...(typeof traceparent === 'string' && { traceparent }),
   };
 }

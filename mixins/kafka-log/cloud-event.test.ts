@@ -8,6 +8,7 @@ const topic = 'product.deleted';
 const data = { productId: 'p"ö', sku: '🫖', version: 1 };
 const event = checkEvent({ topic, key: 'p"ö', id: 'e-1', source: 'souk/products', time: 1_700_000_000_123, data }, 0);
 const message = { ...messageOf(event), offset: 7, timestamp: 1_700_000_000_999 };
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const without = (name: string): FetchedMessage => ({
   ...message,
   headers: Object.fromEntries(Object.entries(message.headers).filter(([header]) => header !== name)),
@@ -30,12 +31,14 @@ describe('an event in Kafka', () => {
     });
     expect(message.key?.toString()).toBe('p"ö');
     expect(JSON.parse(String(message.value))).toEqual(data);
-    expect(messageOf(event, '00-a-b-01').headers).toMatchObject({ traceparent: '00-a-b-01' });
+    expect(messageOf({ ...event, traceparent }).headers).toMatchObject({ traceparent });
   });
 
   it('comes back as it went', () => {
     expect(recordOf(topic, event.partition, message)).toEqual({ ...event, offset: 7, appendedAt: 1_700_000_000_999 });
     expect(flawOf(topic, message)).toBeUndefined();
+    expect(recordOf(topic, 0, saying({ traceparent }))).toMatchObject({ traceparent });
+    expect(recordOf(topic, 0, saying({ traceparent: 'no trace' }))).not.toHaveProperty('traceparent');
   });
 
   it.each<[string, FetchedMessage]>([

@@ -3,7 +3,7 @@
 
 import type { CheckedEvent, StoredRecord } from '../../brokers/log-storage.ts';
 import { misfit } from '../../brokers/event-schemas.ts';
-import { EVENT_CHARACTERS_MAX } from '../../brokers/log-appender.ts';
+import { EVENT_CHARACTERS_MAX, traced } from '../../brokers/log-appender.ts';
 import { type TopicName, topics } from '../../brokers/topics.ts';
 import type { FetchedMessage, KafkaMessage } from './client.ts';
 
@@ -16,8 +16,8 @@ export const VALUE_BYTES_MAX = 3 * EVENT_CHARACTERS_MAX;
 const dataSchemaOf = (topic: TopicName): string => `urn:souk:${topic}.v${topics[topic].version}`;
 
 /** The message of an event that was checked. */
-export function messageOf(event: CheckedEvent, traceparent?: string): KafkaMessage {
-  const { topic, key, id, source, time, value } = event;
+export function messageOf(event: CheckedEvent): KafkaMessage {
+  const { topic, key, id, source, time, value, traceparent } = event;
   return {
     key: Buffer.from(key),
     value: Buffer.from(value),
@@ -48,6 +48,7 @@ export function recordOf(topic: TopicName, partition: number, message: FetchedMe
     time: Number.isNaN(time) ? timestamp : time,
     appendedAt: timestamp,
     value: value === null || value.length > VALUE_BYTES_MAX ? '' : value.toString(),
+    ...traced(headers['traceparent']),
   };
 }
 

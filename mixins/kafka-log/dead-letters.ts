@@ -15,6 +15,8 @@ import { deadLetterTopic } from './topic-setup.ts';
 
 const READ_SESSION_MS = 6_000;
 const READ_MS = 30_000;
+/** Of one topic: the newest of them. Who has more has another trouble than a list can show. */
+const LETTERS_MAX = 10_000;
 /** The header of a mark: the letter with this offset was given back. */
 const REDRIVEN = 'dlq_redriven';
 
@@ -47,6 +49,13 @@ export interface DeadLetters {
   show(id: string): Promise<DeadLetter>;
   /** Appends the record to its topic again, as it was. @throws RangeError if there is none, or it was given back */
   redrive(id: string): Promise<DeadLetter>;
+  /** The same for all that wait in a topic and are wanted, oldest first; tells which. */
+  redriveAll(topic: TopicName, isWanted?: (letter: DeadLetter) => boolean): Promise<readonly DeadLetter[]>;
+}
+
+interface Found {
+  readonly letter: DeadLetter;
+  readonly message: FetchedMessage;
 }
 
 /** What lies in the dead-letter topic for a record. */
@@ -82,7 +91,7 @@ export function openDeadLetters(
 /** The dead letters of the brokers that the client talks to. */
 function createDeadLetters(client: KafkaClient, sender: Sender): DeadLetters {
   /** All letters of a topic with the messages that they were made of. */
-  async function read(topic: TopicName): Promise<readonly { letter: DeadLetter; message: FetchedMessage }[]> {
+  async function read(topic: TopicName): Promise<readonly Found[]> {
     const messages = await readAll(client, deadLetterTopic(topic));
     const redriven = new Set(messages.flatMap(({ headers }) => headers[REDRIVEN] ?? []));
     const places = new Map<string, string>();
@@ -97,28 +106,44 @@ function createDeadLetters(client: KafkaClient, sender: Sender): DeadLetters {
     });
   }
 
-  async function find(id: string): Promise<{ letter: DeadLetter; message: FetchedMessage }> {
+  async function find(id: string): Promise<Found> {
     const topic = id.slice(0, id.lastIndexOf(':'));
     const found = isTopicName(topic) ? (await read(topic)).find(({ letter }) => letter.id === id) : undefined;
     if (found === undefined) throw new RangeError(`there is no dead letter ${id}: the list shows what there is`);
     return found;
   }
 
+  /** A crash before the mark leaves a letter that was given back and says nothing of it: at least once, under one id. */
+  async function giveBack({ letter, message }: Found): Promise<DeadLetter> {
+    const { topic, partition, headers } = letter;
+    await sender.send({ topic, partition }, [{ key: message.key, value: message.value, headers }]);
+    const mark = { key: message.key, value: null, headers: { [REDRIVEN]: String(message.offset) } };
+    await sender.send({ topic: deadLetterTopic(topic), partition: 0 }, [mark]);
+    return { ...letter, isRedriven: true };
+  }
+
   return {
     async list(names = Object.keys(topics) as TopicName[]) {
+      // A cluster that has not started yet has no topics.
+      const made = await client.describeTopics(names.map(deadLetterTopic), ['cleanup.policy']);
       const letters = [];
-      for (const name of names) letters.push(...(await read(name)).map(({ letter }) => letter));
+      for (const name of names) {
+        if (!made.some((topic) => topic.name === deadLetterTopic(name))) continue;
+        letters.push(...(await read(name)).map(({ letter }) => letter));
+      }
       return letters.filter(({ isRedriven }) => !isRedriven);
     },
     show: async (id) => (await find(id)).letter,
     async redrive(id) {
-      const { letter, message } = await find(id);
-      if (letter.isRedriven) throw new RangeError(`the dead letter ${id} was given back already`);
-      const { topic, partition, headers } = letter;
-      await sender.send({ topic, partition }, [{ key: message.key, value: message.value, headers }]);
-      const mark = { key: message.key, value: null, headers: { [REDRIVEN]: String(message.offset) } };
-      await sender.send({ topic: deadLetterTopic(topic), partition: 0 }, [mark]);
-      return { ...letter, isRedriven: true };
+      const found = await find(id);
+      if (found.letter.isRedriven) throw new RangeError(`the dead letter ${id} was given back already`);
+      return await giveBack(found);
+    },
+    async redriveAll(topic, isWanted = () => true) {
+      const wanted = (await read(topic)).filter(({ letter }) => !letter.isRedriven && isWanted(letter));
+      const given = [];
+      for (const found of wanted) given.push(await giveBack(found));
+      return given;
     },
   };
 }
@@ -142,7 +167,7 @@ function letterOf(topic: TopicName, { key, value, headers, offset }: FetchedMess
 
 const isTopicName = (name: string): name is TopicName => Object.hasOwn(topics, name);
 
-/** Everything that lies in a topic now, oldest first within a partition. */
+/** What lies in a topic now, as far as it is kept in mind; oldest first within a partition. */
 async function readAll(client: KafkaClient, topic: string): Promise<readonly FetchedMessage[]> {
   const ends = (await client.ends(topic)).filter(({ offset, first }) => offset > first);
   if (ends.length === 0) return [];
@@ -159,6 +184,7 @@ async function readAll(client: KafkaClient, topic: string): Promise<readonly Fet
     onMessages({ partition }, messages) {
       const end = left.get(partition) ?? 0;
       read.push(...messages.filter(({ offset }) => offset < end));
+      if (read.length > LETTERS_MAX) read.splice(0, read.length - LETTERS_MAX);
       if ((messages.at(-1)?.offset ?? -1) + 1 >= end) left.delete(partition);
       if (left.size === 0) resolve();
     },

@@ -124,7 +124,11 @@ export function createKafkaGroup({ client, subscription, topics, sessionMs, bury
   const handlingOf = (lane: KafkaLane): Handling => ({
     group,
     batchMax,
-    alert,
+    alert(what, particulars) {
+      // The lane says what it could not do; why is known here.
+      const flaw = lane.flaws.get((particulars as { readonly offset?: number }).offset ?? -1);
+      alert(what, flaw === undefined ? particulars : { ...particulars, reason: flaw });
+    },
     isHeld,
     async handle(records) {
       const bad = lane.flaws.size === 0 ? undefined : records.find(({ offset }) => lane.flaws.has(offset));

@@ -1,97 +1,34 @@
 // What the log in Kafka is proof against: faults of its client, lost answers, messages of strangers, drifting settings.
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest } from '@jest/globals';
+import { expect, jest } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import { type LogRecord, type NewEvent, PermanentFailure } from '../../brokers/event-log.ts';
 import { checkEvent } from '../../brokers/log-appender.ts';
-import { missingKafka, planKafka, startKafkaNode } from '../../infra/local/servers/kafka.ts';
-import type { KafkaNode } from '../../infra/local/servers/kafka-settings.ts';
-import { markOf } from '../../infra/local/servers/orphans.ts';
-import { itWhere } from '../../infra/toolchain/it-where.ts';
-import type { KafkaClient, KafkaMessage } from './client.ts';
+import { kafkaBrokers } from '../../infra/local/servers/kafka.fixture.ts';
+import type { KafkaMessage } from './client.ts';
 import { messageOf } from './cloud-event.ts';
-import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
-import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from './kafka-log.ts';
-import { kafkajsClient } from './kafkajs-client.ts';
+import type { KafkaLog } from './kafka-log.ts';
 import { type Proxy, startProxy } from './proxy.fixture.ts';
 import { createSender } from './sender.ts';
 import { ensureTopics } from './topic-setup.ts';
+import { eventOf, TOPIC } from './traffic.fixture.ts';
 
-const missing = missingKafka();
-const withKafka = itWhere(missing === undefined, missing ?? '', 'fetched');
-const TOPIC = 'product.deleted';
-
-let folder: string;
-let broker: { stop(): Promise<void> } | undefined;
-let brokers: readonly string[];
-let port: number;
-let test: string;
-let ends: (() => Promise<void> | void)[];
-
-beforeAll(async () => {
-  if (missing !== undefined) return;
-  folder = mkdtempSync(join(tmpdir(), 'souk-kafka-'));
-  const cluster = await planKafka(folder, 1);
-  const node = cluster.nodes[0] as KafkaNode;
-  broker = await startKafkaNode(cluster, node, { mark: markOf(folder) });
-  brokers = [cluster.bootstrapServers];
-  port = node.port;
-});
-afterAll(async () => {
-  if (broker === undefined) return;
-  await broker.stop();
-  rmSync(folder, { recursive: true });
-});
-beforeEach(() => {
-  test = randomUUID();
-  ends = [];
-});
-afterEach(async () => {
-  for (const end of ends.toReversed()) await end();
-});
-
-function newClient(): KafkaClient {
-  const client = kafkajsClient({ brokers, clientId: 'test' });
-  ends.push(() => client.end());
-  return client;
-}
-
-async function newLog(more: Partial<KafkaLogOptions> = {}): Promise<KafkaLog> {
-  const log = await openKafkaLog({ brokers, alert: () => {}, sessionMs: 2_000, ...more });
-  ends.push(() => log.close());
-  return log;
-}
-
-function newDeadLetters(): DeadLetters {
-  const letters = openDeadLetters({ brokers, alert: () => {} });
-  ends.push(() => letters.close());
-  return letters;
-}
+const { withKafka, addresses, port, test, after, newClient, newLog, newDeadLetters } = kafkaBrokers();
 
 async function newProxy(): Promise<Proxy> {
-  const proxy = await startProxy(port);
-  ends.push(() => proxy.close());
+  const proxy = await startProxy(port());
+  after(() => proxy.close());
   return proxy;
 }
 
-const event = (n: number): NewEvent => ({
-  topic: TOPIC,
-  key: test,
-  id: `${test}-${n}`,
-  source: 'souk/products',
-  time: 1_700_000_000_000 + n,
-  data: { productId: test, sku: 'CUP', version: n + 1 },
-});
+const event = (n: number): NewEvent => eventOf(test(), 0, n);
 
 /** This test's records as a group of its own gets them, until a certain one has come. */
 async function seenUntil(
   log: KafkaLog,
   last: string,
-  group = `${test}-${randomUUID()}`,
+  group = `${test()}-${randomUUID()}`,
 ): Promise<readonly LogRecord[]> {
   const seen: LogRecord[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -99,7 +36,7 @@ async function seenUntil(
     group,
     topics: [TOPIC],
     async handle(records) {
-      seen.push(...records.filter(({ key }) => key === test));
+      seen.push(...records.filter(({ key }) => key === event(0).key));
       if (seen.some(({ id }) => id === last)) resolve();
     },
   });
@@ -132,7 +69,7 @@ withKafka('an idle client wakes rarely (kafkajs asks every millisecond whether s
   const log = await newLog();
   await log.append([event(0)]);
   const got = Promise.withResolvers<void>();
-  await log.subscribe({ group: `${test}-idle`, topics: [TOPIC], handle: async () => got.resolve() });
+  await log.subscribe({ group: `${test()}-idle`, topics: [TOPIC], handle: async () => got.resolve() });
   await got.promise;
   const timers = jest.spyOn(globalThis, 'setTimeout');
   await delay(1_000); // the time in which it is counted
@@ -145,14 +82,14 @@ withKafka('the fault is real: used plainly, kafkajs has a batch acknowledged tha
   const log = await newLog();
   const proxy = await newProxy();
   const kafka = new kafkajs.Kafka({
-    brokers: [...brokers],
+    brokers: [...addresses()],
     socketFactory: ({ onConnect }) => proxy.connect().once('connect', onConnect),
     requestTimeout: 300,
     logLevel: kafkajs.logLevel.NOTHING,
   });
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1 } });
   await producer.connect();
-  ends.push(() => producer.disconnect());
+  after(() => producer.disconnect());
   const send = (n: number) => {
     const { key, value, headers } = messageOf(checkEvent(event(n), 0));
     return producer.send({ topic: TOPIC, acks: -1, messages: [{ key, value, headers: { ...headers }, partition: 0 }] });
@@ -203,21 +140,26 @@ withKafka('tells publishers in time when an answer is swallowed, and stores what
 });
 
 withKafka('puts aside at once what strangers wrote and nobody can read, with the reason, and goes on', async () => {
-  const log = await newLog();
+  const told: (string | undefined)[] = [];
+  const log = await newLog({
+    alert(what, more) {
+      if (what === 'event dead-lettered') told.push((more as { readonly reason?: string }).reason);
+    },
+  });
   const sender = createSender(newClient(), () => {});
   await log.append([event(0)]);
   const [good] = await seenUntil(log, event(0).id);
   const { topic, partition } = good as LogRecord;
   const headers = {
     ce_specversion: '1.0',
-    ce_id: `${test}-stranger`,
+    ce_id: `${test()}-stranger`,
     ce_type: TOPIC,
     ce_source: 'souk/strangers',
     ce_time: '2026-01-31T12:00:00Z',
   };
   const foreign = (value: string | null, more: Record<string, string> = {}): KafkaMessage => {
     return {
-      key: Buffer.from(test),
+      key: Buffer.from(event(0).key),
       value: value === null ? null : Buffer.from(value),
       headers: { ...headers, ...more },
     };
@@ -231,8 +173,8 @@ withKafka('puts aside at once what strangers wrote and nobody can read, with the
     foreign(fine, { ce_id: '' }),
   ];
   await sender.send({ topic, partition }, [...poison, foreign(fine)]);
-  const group = `${test}-poisoned`;
-  expect(await idsUntil(log, `${test}-stranger`, group)).toEqual([event(0).id, `${test}-stranger`]);
+  const group = `${test()}-poisoned`;
+  expect(await idsUntil(log, `${test()}-stranger`, group)).toEqual([event(0).id, `${test()}-stranger`]);
 
   const letters = (await newDeadLetters().list([TOPIC])).filter((letter) => letter.group === group);
   expect(letters.map(({ reason }) => reason)).toEqual([
@@ -242,16 +184,18 @@ withKafka('puts aside at once what strangers wrote and nobody can read, with the
     expect.stringContaining('the version is unknown'),
     'the header ce_id is missing',
   ]);
-  expect(letters[0]).toMatchObject({ topic, partition, key: test, value: '{"bro', headers });
+  expect(letters[0]).toMatchObject({ topic, partition, key: event(0).key, value: '{"bro', headers });
   expect(letters.map(({ offset }) => offset - (good as LogRecord).offset)).toEqual([1, 2, 3, 4, 5]);
+  // A person is told the same reasons.
+  expect(told).toEqual(letters.map(({ reason }) => reason));
 });
 
 withKafka('gives a dead letter back when the reason is mended', async () => {
   const log = await newLog();
   const letters = newDeadLetters();
-  const group = `${test}-mended`;
+  const group = `${test()}-mended`;
   const mine = async () =>
-    (await letters.list([TOPIC])).filter((letter) => letter.group === group && letter.key === test);
+    (await letters.list([TOPIC])).filter((letter) => letter.group === group && letter.key === event(0).key);
   let isBroken = true;
   const handled: string[] = [];
   const [second, again] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -261,7 +205,7 @@ withKafka('gives a dead letter back when the reason is mended', async () => {
     async handle(records) {
       const bad = records.find(({ id }) => id === event(0).id);
       if (bad !== undefined && isBroken) throw new PermanentFailure(bad.offset, 'this product is unknown');
-      handled.push(...records.filter(({ key }) => key === test).map(({ id }) => id));
+      handled.push(...records.filter(({ key }) => key === event(0).key).map(({ id }) => id));
       if (handled.includes(event(1).id)) second.resolve();
       if (handled.includes(event(0).id)) again.resolve();
     },
@@ -271,7 +215,7 @@ withKafka('gives a dead letter back when the reason is mended', async () => {
 
   const [letter, ...others] = await mine();
   expect(others).toEqual([]);
-  expect(letter).toMatchObject({ group, reason: 'this product is unknown', key: test, isRedriven: false });
+  expect(letter).toMatchObject({ group, reason: 'this product is unknown', key: event(0).key, isRedriven: false });
   expect(await letters.show(letter!.id)).toEqual(letter);
   isBroken = false;
   await letters.redrive(letter!.id);

@@ -34,7 +34,7 @@ export interface KafkaLogOptions extends Omit<ClientOptions, 'clientId'> {
   readonly patienceMs?: number;
   /** How long the start waits for Kafka, in milliseconds; default 60,000. */
   readonly openMs?: number;
-  /** The trace that the present call belongs to, as W3C `traceparent`; events carry it on. */
+  /** The trace that the present call belongs to, as W3C `traceparent`; events carry it on unless they say another. */
   readonly traceparent?: () => string | undefined;
 }
 

@@ -7,6 +7,7 @@
 
 import { createRequire } from 'node:module';
 import { connect as connectSocket, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Admin, type Kafka, type KafkaConfig } from 'kafkajs';
 import {
   type ClientOptions,
@@ -28,6 +29,8 @@ const REQUEST_MS = 2_000;
 /** With the default of five minutes, a leader that is frozen instead of dead stops a producer for that long. */
 const METADATA_AGE_MS = 2_000;
 const ADMIN_MS = 10_000;
+/** A partition that is new, or whose leader has just died, has none for a moment, and kafkajs does not ask again. */
+const LEADERLESS = { attempts: 30, pauseMs: 100 };
 
 /** Answers that say that the batch was stored by an earlier attempt. */
 const STORED = new Set(['DUPLICATE_SEQUENCE_NUMBER']);
@@ -112,10 +115,12 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
     },
     describeTopics: (names, settings) => administer((admin) => describe(admin, names, settings)),
     ends: (topic) =>
-      administer(async (admin) =>
-        (await admin.fetchTopicOffsets(topic)).map(({ partition, high, low }) => {
-          return { topic, partition, offset: Number(high), first: Number(low) };
-        }),
+      onceLed(() =>
+        administer(async (admin) =>
+          (await admin.fetchTopicOffsets(topic)).map(({ partition, high, low }) => {
+            return { topic, partition, offset: Number(high), first: Number(low) };
+          }),
+        ),
       ),
     members: (group) =>
       administer(async (admin) => (await admin.describeGroups([group])).groups[0]?.members.length ?? 0),
@@ -127,6 +132,19 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
       for (const socket of sockets) socket.destroy(new Error('the client has ended'));
     },
   };
+}
+
+/** Does what needs the leaders of partitions, again while one is being elected. */
+async function onceLed<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const passes = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'].includes(protocolError(error));
+      if (!passes || attempt === LEADERLESS.attempts) throw error;
+      await delay(LEADERLESS.pauseMs);
+    }
+  }
 }
 
 async function describe(

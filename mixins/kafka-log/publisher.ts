@@ -4,7 +4,6 @@
 //     │                                       └─ not within the patience ─► "unavailable"; the sender goes on with it
 //     └─ while that goes on ─► "unavailable" at once: nothing else is sent, so nothing is lost and nothing piles up
 
-import type { NewEvent } from '../../brokers/event-log.ts';
 import { type Appender, createAppender } from '../../brokers/log-appender.ts';
 import { type CheckedEvent, LogUnavailable } from '../../brokers/log-storage.ts';
 import { messageOf } from './cloud-event.ts';
@@ -18,7 +17,7 @@ export interface PublisherOptions {
   readonly alert: (what: string, particulars: object) => void;
   /** How long publishers wait for an acknowledgement, in milliseconds. */
   readonly patienceMs: number;
-  /** The trace that the present call belongs to, as W3C `traceparent`. */
+  /** The trace that the present call belongs to, as W3C `traceparent`; events carry it on unless they say another. */
   readonly traceparent: () => string | undefined;
 }
 
@@ -28,8 +27,7 @@ export function createPublisher({ sender, alert, patienceMs, traceparent }: Publ
   let overdue: readonly CheckedEvent[] | undefined;
   /** What was stored after its publishers were told to come back: they will bring it again. */
   const storedLate = new Set<string>();
-  const traces = new Map<string, string>();
-  const appender = createAppender(write, () => {});
+  const appender = createAppender(write, () => {}, traceparent);
 
   async function write(events: readonly CheckedEvent[]): Promise<[]> {
     if (overdue !== undefined) throw new LogUnavailable('an earlier write is not acknowledged yet');
@@ -63,8 +61,7 @@ export function createPublisher({ sender, alert, patienceMs, traceparent }: Publ
     const parts = [...Map.groupBy(events, ({ topic, partition }) => `${topic}/${partition}`).values()];
     const sent = parts.map((part) => {
       const { topic, partition } = part[0] as CheckedEvent;
-      const messages = part.map((event) => messageOf(event, traces.get(traceName(event))));
-      return sender.send({ topic, partition }, messages);
+      return sender.send({ topic, partition }, part.map(messageOf));
     });
     // All of them, also when one is refused: nobody may believe that a partition is done with while it is not.
     const outcomes = await Promise.allSettled(sent);
@@ -74,23 +71,10 @@ export function createPublisher({ sender, alert, patienceMs, traceparent }: Publ
     throw failed.reason;
   }
 
-  return {
-    async append(events) {
-      const trace = traceparent();
-      if (trace === undefined) return await appender.append(events);
-      for (const event of events) traces.set(traceName(event), trace);
-      try {
-        await appender.append(events);
-      } finally {
-        for (const event of events) traces.delete(traceName(event));
-      }
-    },
-    stop: () => appender.stop(),
-  };
+  return appender;
 }
 
 const nameOf = ({ topic, partition, id }: CheckedEvent): string => `${topic}/${partition}/${id}`;
-const traceName = ({ topic, id }: Pick<NewEvent, 'topic' | 'id'>): string => `${topic}/${id}`;
 
 /** Whether the work came to an end, good or bad, in so many milliseconds. */
 async function settledWithin(ms: number, work: Promise<void>): Promise<boolean> {

@@ -11,6 +11,13 @@ export const SESSION: Readonly<Record<string, string>> = {
   timezone: 'UTC',
 };
 
+/** Limits and habits of a session that changes schemas: it may take its time, since nobody waits for an answer. */
+export const PATIENT_SESSION: Readonly<Record<string, string>> = {
+  lock_timeout: '0',
+  statement_timeout: '0',
+  timezone: 'UTC',
+};
+
 const CONNECT_TIMEOUT_MS = 2_000;
 const IDLE_CONNECTION_MS = 10_000;
 

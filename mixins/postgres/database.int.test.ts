@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createServer, connect as connectSocket, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Migration } from '@mikro-orm/migrations';
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { type ActorStore, type Change, StoreUnavailable } from '../store.ts';
 import { connectTo, type Pool } from './connection.ts';
-import { openDatabase } from './database.ts';
+import { type Migrations, openDatabase, UnpreparedDatabase } from './database.ts';
 import { sqlState } from './errors.ts';
 import { postgresStore } from './store.ts';
 import { actorMigrations, testDatabase, type TestDatabase, testPostgresUrl } from './testing.ts';
@@ -70,6 +71,72 @@ describe('a context', () => {
     ).toEqual([{ half: null, done: 1 }]);
     await node.em().execute(`drop schema ${schema} cascade`);
     await node.close();
+  });
+
+  describe('that a node may not migrate', () => {
+    class Migration0001First extends Migration {
+      override up(): void {
+        this.addSql('create table things (id int)');
+      }
+    }
+    class Migration0002Second extends Migration {
+      override up(): void {
+        this.addSql('alter table things add column name text');
+      }
+    }
+    const [older, newer]: readonly Migrations[] = [[Migration0001First], [Migration0001First, Migration0002Second]];
+
+    it('opens when it is up to date, and is not touched', async () => {
+      const context = await testDatabase({ migrations: newer! });
+      const node = await context.again({ migrate: false });
+      expect(await node.em().execute('select name from migrations order by id')).toEqual(
+        newer!.map(({ name }) => ({ name })),
+      );
+      await context.close();
+    });
+
+    it('refuses the node with the migrations that are missing, and what is to be done', async () => {
+      const context = await testDatabase({ migrations: older! });
+      expect(await failure(context.again({ migrations: newer!, migrate: false }))).toEqual(
+        new UnpreparedDatabase(
+          `The schema ${context.schema} is behind this program: Migration0002Second did not run. ` +
+            'Run npm run migrate with the code of this release, then start this node again.',
+        ),
+      );
+      expect(await context.em().execute('select count(*)::int as done from migrations')).toEqual([{ done: 1 }]);
+      await context.close();
+    });
+
+    it('refuses the node when it is not there at all, and is not made', async () => {
+      const url = testPostgresUrl();
+      const schema = `test_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
+      expect(await failure(openDatabase({ url, schema, migrations: newer!, migrate: false }))).toMatchObject({
+        name: 'UnpreparedDatabase',
+        message: expect.stringContaining(
+          `${schema} is behind this program: Migration0001First, Migration0002Second did`,
+        ),
+      });
+      const found = await database.em().execute(`select from pg_namespace where nspname = '${schema}'`);
+      expect(found).toEqual([]);
+    });
+
+    it.each([false, true])(
+      'lets in a node of the release before, which knows fewer (migrating: %s)',
+      async (migrate) => {
+        const context = await testDatabase({ migrations: newer! });
+        const node = await context.again({ migrations: older!, migrate });
+        await node.em().execute('insert into things (id) values (1)');
+        expect(await context.em().execute('select * from things')).toEqual([{ id: 1, name: null }]);
+        await context.close();
+      },
+    );
+
+    it('that cannot be reached is unavailable', async () => {
+      const nowhere = new URL(testPostgresUrl());
+      nowhere.port = '1';
+      const error = await failure(openDatabase({ url: nowhere.href, schema: 'nowhere', migrate: false }));
+      expect(error).toBeInstanceOf(StoreUnavailable);
+    });
   });
 
   it('has its limits in force in every session, lanes included', async () => {

@@ -1,4 +1,4 @@
-// The PostgreSQL of one context: its schema (migrated), its entities, and its connections.
+// The PostgreSQL of one context: its schema (migrated, or found to be), its entities, and its connections.
 //
 //   em(), kysely ──► pool ──► administration, lists, exports
 //   lane() ───────► a connection of its own ──► prepared statements of a store
@@ -6,13 +6,13 @@
 import type { EntityManager, EntityName, Kysely } from '@mikro-orm/postgresql';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { type Client, connectTo, type Pool, SESSION } from './connection.ts';
-import { storeError } from './errors.ts';
+import { sqlState, storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
-import { migrate, type Migrations } from './migrate.ts';
+import { demandMigrated, migrate, type Migrations, UnpreparedDatabase } from './migrate.ts';
 import { keepPartitions, type PartitionKeeper } from './partitions.ts';
 
 export type { Lane } from './lane.ts';
-export type { Migrations } from './migrate.ts';
+export { type Migrations, UnpreparedDatabase } from './migrate.ts';
 
 /** The server gives up first (statement_timeout); this is for servers and networks that are frozen. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -20,14 +20,18 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const LANES = 2;
 const POOL_MAX = 4;
 const RETENTION_DAYS = 8;
+/** Wrong password or unknown role; no way in for it; no right to do it; no such schema, or none that may be entered. */
+const NOT_ADMITTED = ['28P01', '28000', '42501', '3F000'];
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
   readonly url: string;
-  /** The schema of the context; made where it is missing. */
+  /** The schema of the context. */
   readonly schema: string;
   readonly entities?: readonly EntityName[];
   readonly migrations?: Migrations;
+  /** True, the default: makes the schema and runs what is missing. False: demands that `npm run migrate` did. */
+  readonly migrate?: boolean;
   /** Most connections of the pool, those of lanes not counted. */
   readonly poolMax?: number;
   readonly applicationName?: string;
@@ -52,8 +56,9 @@ export interface Database {
 }
 
 /**
- * Opens a context: migrates its schema, makes room in its partitioned tables, and connects.
+ * Opens a context: migrates its schema or demands that it is, makes room in its partitioned tables, and connects.
  * @throws StoreUnavailable if the database cannot be reached.
+ * @throws UnpreparedDatabase if nothing may be migrated and the schema is behind, or the role is not admitted.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, schema, migrations = [], retentionDays = RETENTION_DAYS, warn = () => {} } = options;
@@ -68,7 +73,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
   try {
     const pool = (await orm.driver.getConnection().getNativeClient()) as Pool;
-    await migrate({ url, schema, migrations, pool });
+    if (options.migrate ?? true) await migrate({ url, schema, migrations, pool });
+    else await demandMigrated(pool, schema, migrations);
     partitions = await keepPartitions({ pool, schema, retentionDays, warn });
     return {
       schema,
@@ -84,8 +90,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     };
   } catch (error) {
     await close();
-    throw storeError(error);
+    throw openingError(error, options);
   }
+}
+
+/** A role that is not admitted was not made, or has another password: as much a person's affair as a missing migration. */
+function openingError(error: unknown, { url, schema, migrate: mayMigrate = true }: DatabaseOptions): unknown {
+  if (error instanceof UnpreparedDatabase) return error;
+  if (mayMigrate || !NOT_ADMITTED.includes(sqlState(error) ?? '')) return storeError(error);
+  return new UnpreparedDatabase(
+    `The role ${new URL(url).username} is not admitted to the schema ${schema}: ${(error as Error).message}. ` +
+      'Run npm run migrate with the keys that this node has (KEYS_DIR), then start this node again.',
+    { cause: error },
+  );
 }
 
 function createOrm({

@@ -194,14 +194,27 @@ update outbox set sent_at = now(), body = case when sealed then '' else body end
 where sent_at is null and message_id = any($1::text[])`,
 };
 
+const outgoing = `
+select seq, message_id, kind, target, sender, key, body, sealed::int, ${ms('at')}, bucket, ${ms('stored_at')}
+from outbox`;
+
 /** Buckets, age in milliseconds, limit. */
 export const unsent: Prepared = {
   name: 'unsent',
-  text: `
-select seq, message_id, kind, target, sender, key, body, sealed::int, ${ms('at')}, bucket, ${ms('stored_at')}
-from outbox
+  text: `${outgoing}
 where sent_at is null and bucket = any($1::int[]) and stored_at <= now() - $2::float8 * interval '1 ms'
 order by seq limit $3`,
+};
+
+/**
+ * Senders, limit. Looks at all that is unsent once; the senders are a hashed set. (An index by sender would cost every
+ * commit, for a question that is asked when an actor moves.)
+ */
+export const unsentOf: Prepared = {
+  name: 'unsent_of',
+  text: `${outgoing}
+where sent_at is null and (sender in (select unnest($1::text[]) collate "C")) is true
+order by seq limit $2`,
 };
 
 /** Takes the buckets that are free or whose lease has run out, and renews one's own. */

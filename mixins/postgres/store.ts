@@ -139,12 +139,11 @@ export function postgresStore({
     },
 
     async unsent(buckets, olderThanMs, limit) {
-      const rows = await side.run(statements.unsent, [int4Array(buckets), olderThanMs, limit]);
-      return (rows as string[][]).map((row) => {
-        const outgoing = toOutgoing(row);
-        setPlace(outgoing, { seq: outgoing.seq, storedAt: Number(row[10]) });
-        return outgoing;
-      });
+      return placed(await side.run(statements.unsent, [int4Array(buckets), olderThanMs, limit]));
+    },
+
+    async unsentOf(senders, limit) {
+      return placed(await side.run(statements.unsentOf, [textArray(senders), limit]));
     },
 
     async acknowledge(rows) {
@@ -178,6 +177,14 @@ export function postgresStore({
 function pairs<T>(items: readonly T[], of: (item: T) => readonly [string, string]): readonly [Buffer, Buffer] {
   const both = items.map(of);
   return [textArray(both.map(([first]) => first)), textArray(both.map(([, second]) => second))];
+}
+
+function placed(rows: readonly Row[]): readonly StoredOutgoing[] {
+  return (rows as string[][]).map((row) => {
+    const outgoing = toOutgoing(row);
+    setPlace(outgoing, { seq: outgoing.seq, storedAt: Number(row[10]) });
+    return outgoing;
+  });
 }
 
 function toOutgoing(row: readonly string[]): StoredOutgoing {

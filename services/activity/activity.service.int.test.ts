@@ -93,6 +93,14 @@ describe('events', () => {
     );
   });
 
+  it('tell which trace their request belonged to', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await append([view], { traceparent });
+    await append([view]);
+    await records(2);
+    expect(seen.map((record) => record.traceparent)).toEqual([traceparent, undefined]);
+  });
+
   it('are judged one by one', async () => {
     expect(await append([view, 7, { ...view, user_id: '' }, view])).toEqual({
       accepted: 2,

@@ -112,7 +112,7 @@ export const activityService = (platform: Platform): SchemaOf<Activity> => ({
 async function append(
   { log }: Activity,
   events: readonly unknown[],
-  { commandId }: Caller,
+  { commandId, traceparent }: Caller,
   now: number,
 ): Promise<Report> {
   const { taken, rejected } = siftEvents(events, commandId, now);
@@ -125,6 +125,7 @@ async function append(
       source: SOURCE,
       time: Date.parse(event.timestamp),
       data: event satisfies ActivityEvent,
+      ...(traceparent !== undefined && { traceparent }),
     })),
   );
   return { accepted: taken.length, rejected: rejected.map(({ index, code, detail }) => ({ index, code, detail })) };

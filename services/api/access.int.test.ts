@@ -2,7 +2,8 @@
 
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ServiceSchema } from 'moleculer';
+import type { Context, ServiceSchema } from 'moleculer';
+import { Problem } from '../../brokers/problem.ts';
 import type { Role } from '../../actors/user.ts';
 import { createTokens } from '../../mixins/tokens.ts';
 import { judge } from './credentials.ts';
@@ -16,10 +17,16 @@ function everyService(): ServiceSchema[] {
   for (const { action, kind } of routes) {
     const [service = '', name = ''] = action.split('.');
     if (service === 'api') continue;
-    const handler = () => (kind === 'sse' || kind === 'export' ? Readable.from([]) : {});
+    const handler = kind === 'sse' ? nothingMore : () => (kind === 'export' ? Readable.from([]) : {});
     actions.set(service, { ...actions.get(service), [name]: { handler }, answered: { handler: () => null } });
   }
   return [...actions].map(([name, of]) => ({ name, actions: of }));
+}
+
+/** Nothing is new, and whoever waits for it is sent away: so the stream ends. */
+function nothingMore({ params: { wait } }: Context<{ readonly wait: boolean }>): null {
+  if (wait) throw new Problem('not-found', 'there is nothing to see any more');
+  return null;
 }
 
 let shop: StubShop;

@@ -10,7 +10,7 @@ import {
   register,
   roleChange,
 } from './requests.schemas.ts';
-import { route } from './route.ts';
+import { byCaller, route } from './route.ts';
 
 // Logins keep no answer to repeat: tokens are never stored. A repeated refresh is recognised by its command id.
 export const accountRoutes = [
@@ -56,6 +56,7 @@ export const accountRoutes = [
   }),
   route('POST /api/v1/auth/password', {
     action: 'users.password',
+    shard: byCaller,
     summary: 'Change the password; other logins end',
     who: 'customer',
     body: passwordChange,
@@ -66,6 +67,7 @@ export const accountRoutes = [
   }),
   route('GET /api/v1/customers/me', {
     action: 'users.me',
+    shard: byCaller,
     summary: 'The own account',
     who: 'customer',
     answer: 'Customer',
@@ -73,6 +75,7 @@ export const accountRoutes = [
   }),
   route('PATCH /api/v1/customers/me', {
     action: 'users.updateMe',
+    shard: byCaller,
     summary: 'Change the own account',
     who: 'customer',
     body: profileChanges,

@@ -85,7 +85,8 @@ export const apiService = (platform: Platform): SchemaOf<Api> => ({
   },
   async started(this: Api) {
     const { host, port } = platform.settings;
-    this.server = await openServer((request, response) => void this.httpHandler(request, response), host, port);
+    const handler = (request: object, response: object) => void this.httpHandler(request, response);
+    this.server = await openServer(handler, host, port, platform.door);
     this.logger.info(`the gateway listens on http://${host}:${portOf(this.server)}`);
   },
   async stopped(this: Api) {

@@ -1,20 +1,31 @@
 // How the gateway calls actions: with everything they may know of the caller in `ctx.meta` (`Caller` in `mixins/caller.ts`).
 
 import type { IncomingMessage } from 'node:http';
+import type { CallingOptions, ServiceBroker } from 'moleculer';
 import { Problem } from '../../brokers/problem.ts';
+import type { PlacementOptions } from '../../brokers/rendezvous.ts';
 import type { AnswerMeta } from './answers.ts';
 import type { Admitted, Line, Params } from './gateway.ts';
+import type { Route } from './route.ts';
 
 type Answering = Promise<unknown> & { readonly ctx?: { readonly meta: AnswerMeta } };
+
+export interface CallOptions {
+  readonly timeout: number;
+  readonly stream?: IncomingMessage;
+  /** Whether a node that stops waits for the answer; default: it does. */
+  readonly tracking?: boolean;
+}
 
 /** Calls an action with everything it may know of the caller. */
 export async function call(
   { gateway: { broker }, route }: Line,
-  { request, principal, requestId, commandId, fingerprint, keyed }: Admitted,
+  admitted: Admitted,
   action: string,
   params: Params,
-  options: { readonly timeout: number; readonly stream?: IncomingMessage },
+  options: CallOptions,
 ): Promise<{ readonly data: unknown; readonly meta: AnswerMeta }> {
+  const { request, principal, requestId, commandId, fingerprint, keyed } = admitted;
   const { headers } = request;
   const meta: Params = { principal, requestId, commandId, fingerprint, keyed };
   const cartToken = headers['x-cart-token'];
@@ -24,11 +35,20 @@ export async function call(
   // What the action sets in its meta is found in the context that the call leaves on its promise.
   const answering = broker.call<unknown, Params>(action, params, {
     ...options,
+    ...placeOf(broker, route, action, admitted),
     parentCtx: request.$ctx,
     meta,
   }) as Answering;
   const data = await answering;
   return { data, meta: answering.ctx?.meta ?? {} };
+}
+
+/** Where the call goes: to the node of its actor; what asks after the gateway, to this very one. */
+function placeOf({ nodeID }: ServiceBroker, { shard }: Route, action: string, admitted: Admitted): CallingOptions {
+  if (action.startsWith('api.')) return { nodeID };
+  const shardKey = shard?.(admitted);
+  const placement: PlacementOptions = shardKey === undefined ? {} : { shardKey };
+  return placement;
 }
 
 /** The version that an If-Match names. Proxies weaken tags when they compress; the version is the same. */

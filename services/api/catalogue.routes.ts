@@ -1,5 +1,6 @@
 // Products, categories, stock and carts.
 
+import { cartIdOfUser } from '../../actors/cart.ts';
 import {
   cartLine,
   exportFormat,
@@ -11,7 +12,12 @@ import {
   stockReceipt,
   stockWriteOff,
 } from './requests.schemas.ts';
-import { route } from './route.ts';
+import { byCommand, route, type Sharded } from './route.ts';
+
+/** Stock is an actor per partition; all SKUs are in this one until there are more. */
+const byPartition = () => 'main';
+
+const byOwnCart = ({ principal }: Sharded) => (principal.kind === 'user' ? cartIdOfUser(principal.id) : undefined);
 
 export const catalogueRoutes = [
   route('GET /api/v1/products', {
@@ -89,6 +95,7 @@ export const catalogueRoutes = [
   }),
   route('POST /api/v1/stock/{sku}/receive', {
     action: 'inventory.receiveStock',
+    shard: byPartition,
     summary: 'Take pieces into stock',
     who: 'staff',
     params: { sku: skuParameter },
@@ -100,6 +107,7 @@ export const catalogueRoutes = [
   }),
   route('POST /api/v1/stock/{sku}/write-off', {
     action: 'inventory.writeOff',
+    shard: byPartition,
     summary: 'Write pieces off',
     who: 'staff',
     params: { sku: skuParameter },
@@ -112,6 +120,7 @@ export const catalogueRoutes = [
 
   route('POST /api/v1/carts', {
     action: 'carts.create',
+    shard: byCommand,
     summary: 'Open a guest cart',
     who: 'anyone',
     statuses: [201],
@@ -120,6 +129,7 @@ export const catalogueRoutes = [
   }),
   route('GET /api/v1/carts/me', {
     action: 'carts.mine',
+    shard: byOwnCart,
     summary: 'The own cart',
     who: 'customer',
     answer: 'Cart',
@@ -127,6 +137,7 @@ export const catalogueRoutes = [
   }),
   route('PUT /api/v1/carts/me/lines/{productId}', {
     action: 'carts.putMyLine',
+    shard: byOwnCart,
     summary: 'Put a product into the own cart',
     who: 'customer',
     body: cartLine,
@@ -135,6 +146,7 @@ export const catalogueRoutes = [
   }),
   route('DELETE /api/v1/carts/me/lines/{productId}', {
     action: 'carts.removeMyLine',
+    shard: byOwnCart,
     summary: 'Take a product out of the own cart',
     who: 'customer',
     answer: 'Cart',

@@ -11,8 +11,10 @@ import { Problem, type ProblemDetail } from '../../brokers/problem.ts';
 import { nameRequest } from './admission.ts';
 import { type Outcome, outcomeOf, send } from './answers.ts';
 import { call, publicHeaders } from './calling.ts';
+import { carried } from './carried.ts';
 import { admit } from './credentials.ts';
 import { problemOf, render } from './failures.ts';
+import { follow, QUESTION_TIMEOUT_MS } from './follow.ts';
 import type { Admitted, Gateway, GatewayRequest, Line, Params } from './gateway.ts';
 import { parseQuery } from './query.ts';
 import type { Route } from './route.ts';
@@ -126,7 +128,6 @@ export interface KeptAnswer {
 }
 
 function keptProblem(body: unknown): unknown {
-  if (body instanceof Error) return body;
   const { code, detail, errors, ...more } = body as {
     readonly code: string;
     readonly detail: string;
@@ -143,28 +144,34 @@ async function perform(line: Line, admitted: Admitted): Promise<Outcome> {
   validation.path(path);
   validation.query(query);
   const params = { ...path, ...query, ...contentOf(line, admitted) };
-  const options = { timeout: route.timeoutMs, ...(route.kind === 'csv' ? { stream: request } : {}) };
-  const { data, meta } = await call(line, admitted, route.action, params, options);
+  const { data, meta } = await carried(line, admitted, params);
   return outcomeOf(data, meta, route.statuses[0]);
 }
 
 /** What the body adds to the parameters of the action. */
 function contentOf({ route, validation }: Line, { request, body }: Admitted): Params | undefined {
   if (body === undefined) return undefined;
-  if (route.kind === 'raw') return { rawBody: body, headers: publicHeaders(request) };
+  // In base64, because what travels between nodes is JSON.
+  if (route.kind === 'raw') return { rawBody: (body as Buffer).toString('base64'), headers: publicHeaders(request) };
   validation.body(body);
   return body as Params;
 }
 
-/** Server-sent events: the action's stream is the answer. @returns the status that was sent */
+/** Server-sent events: what the action answers, asked again and again. @returns the status that was sent */
 async function stream(line: Line, admitted: Admitted, response: ServerResponse): Promise<number> {
   const { gateway, route, validation } = line;
   const { request, path, requestId } = admitted;
   validation.path(path);
   validation.query(parseQuery(request.originalUrl));
-  const seen = request.headers['last-event-id'];
-  const params = typeof seen === 'string' && /^\d{1,15}$/.test(seen) ? { ...path, lastEventId: seen } : path;
-  const { data } = await call(line, admitted, route.action, params, { timeout: route.timeoutMs });
-  await gateway.streams.open(request, response, data as AsyncIterable<SseEvent>, requestId);
+  const last = request.headers['last-event-id'];
+  const seen = typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : 0;
+  const ask = async (known: number, wait: boolean) => {
+    const options = { timeout: QUESTION_TIMEOUT_MS, tracking: false };
+    return (await call(line, admitted, route.action, { ...path, seen: known, wait }, options)).data as SseEvent | null;
+  };
+  // Before anything is written: who may not read the stream is answered with a problem.
+  const first = await ask(seen, false);
+  const isGone = () => response.destroyed || response.writableEnded;
+  await gateway.streams.open(request, response, follow(ask, first, seen, isGone), requestId);
   return 200;
 }

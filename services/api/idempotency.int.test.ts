@@ -38,11 +38,13 @@ const services = [
         const earlier = known(ctx.meta);
         if (earlier === undefined) effects.push({ params: ctx.params, meta: ctx.meta });
         await gate;
-        const problem = new Problem('insufficient-stock', 'stock does not suffice', [], { orderId: commandId });
-        const now = { fingerprint, status: shortage ? 409 : 201, body: shortage ? problem : { id: commandId } };
+        // A kept refusal is what its problem was made of: it may be read on another node.
+        const [code, detail, more] = ['insufficient-stock', 'stock does not suffice', { orderId: commandId }] as const;
+        const refusal = { code, detail, errors: [], ...more };
+        const now = { fingerprint, status: shortage ? 409 : 201, body: shortage ? refusal : { id: commandId } };
         const answer = earlier ?? now;
         if (keyed) kept.set(commandId, answer);
-        if (answer.body instanceof Problem) throw answer.body;
+        if (answer.status === 409) throw new Problem(code, detail, [], more);
         ctx.meta.$statusCode = 201;
         ctx.meta.$location = `/api/v1/orders/${commandId}`;
         return answer.body;

@@ -1,13 +1,14 @@
 // Orders and the provider's reports about their payments.
 
 import { exportFormat, newOrder, orderFilters, paging, refund } from './requests.schemas.ts';
-import { route } from './route.ts';
+import { byCommand, route } from './route.ts';
 
 const lookup = 'orders.answered';
 
 export const orderRoutes = [
   route('POST /api/v1/orders', {
     action: 'orders.place',
+    shard: byCommand,
     summary: 'Place an order',
     who: 'anyone',
     body: newOrder,

@@ -1,6 +1,9 @@
 // A line of the route table: everything the gateway knows about one call of the REST contract. What happens to a request,
 // what is validated and what the OpenAPI document says are all made from these lines, so they cannot disagree.
 
+import { idFromCommand } from '../../mixins/ids.ts';
+import type { Admitted } from './gateway.ts';
+
 /** A JSON Schema (2020-12 as far as OpenAPI 3.1 and Ajv agree on it). */
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -66,9 +69,22 @@ export interface Route {
   readonly lookupFirst: boolean;
   /** How long the action may take, in milliseconds; 0: as long as it likes. */
   readonly timeoutMs: number;
+  /** The actor that the call is about: it goes to the actor's node; none: to each node in turn. */
+  readonly shard?: (call: Sharded) => string | undefined;
   /** Which allowance the call uses up. Probes use none. */
   readonly allowance: 'ordinary' | 'credentials' | 'none';
 }
+
+/** What is known of a request when its node is chosen. */
+export type Sharded = Pick<Admitted, 'path' | 'principal' | 'commandId'>;
+
+/** The thing in the path is the actor. */
+export const byId = ({ path }: Sharded): string | undefined => path['id'] as string | undefined;
+/** What the call makes is the actor: its id is known before it is made. */
+export const byCommand = ({ commandId }: Sharded): string => idFromCommand(commandId);
+/** The caller is the actor. */
+export const byCaller = ({ principal }: Sharded): string | undefined =>
+  principal.kind === 'user' ? principal.id : undefined;
 
 /** How long an ordinary action may take before the caller is told to come back, in milliseconds. */
 export const ACTION_TIMEOUT_MS = 10_000;
@@ -80,6 +96,7 @@ export function route(call: `${Method} /${string}`, given: Given): Route {
   const [method, path] = call.split(' ') as [Method, string];
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string);
   const kind = given.kind ?? 'json';
+  const byPath = names.includes('id') ? { shard: byId } : {};
   return {
     method,
     path,
@@ -93,6 +110,7 @@ export function route(call: `${Method} /${string}`, given: Given): Route {
     lookupFirst: false,
     timeoutMs: kind === 'csv' || kind === 'export' || kind === 'sse' ? 0 : ACTION_TIMEOUT_MS,
     allowance: 'ordinary',
+    ...byPath,
     ...given,
     params: { ...Object.fromEntries(names.map((name) => [name, idParameter])), ...given.params },
   };

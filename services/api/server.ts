@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Problem } from '../../brokers/problem.ts';
+import type { Door } from '../../mixins/platform.ts';
 import { render } from './failures.ts';
 
 /** How long a caller may take for the headers, in milliseconds. (Bodies: `body.ts`.) */
@@ -22,10 +23,10 @@ export const DRAIN_MS = 3_000;
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Opens the server. Resolves when it listens.
+ * Opens the server, on a port of its own or on the door that was opened for it. Resolves when it listens.
  * @throws Error with a sentence that names the address, if it cannot.
  */
-export async function openServer(handler: Handler, host: string, port: number): Promise<Server> {
+export async function openServer(handler: Handler, host: string, port: number, door?: Door): Promise<Server> {
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -44,7 +45,8 @@ export async function openServer(handler: Handler, host: string, port: number): 
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new Error(sentenceOf(error, host, port), { cause: error })),
     );
-    server.listen(port, host, resolve);
+    if (door === undefined) server.listen(port, host, resolve);
+    else server.listen(door, resolve);
   });
   return server;
 }

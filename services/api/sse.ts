@@ -1,5 +1,5 @@
-// Server-sent events: a stream of an action becomes `text/event-stream`. It lives until the action ends it, the caller
-// goes, the caller reads too slowly, or the server stops.
+// Server-sent events: what an action answers, asked again and again (`follow.ts`), becomes `text/event-stream`. It lives
+// until there is nothing to see any more, the caller goes, the caller reads too slowly, or the server stops.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem } from '../../brokers/problem.ts';
@@ -72,7 +72,7 @@ export function createStreams(heartbeatMs: number = HEARTBEAT_MS): Streams {
       } finally {
         clearInterval(heartbeat);
         open.delete(response);
-        // Whatever the action holds open for this stream is let go, though it may be waiting for its next event.
+        // It may be waiting for its next event; then it ends with that.
         iterator.return?.().catch(() => {});
         response.end();
       }

@@ -41,16 +41,16 @@ interface Faulty {
 
 const secret = (name: string): Buffer => createHash('sha256').update(`stub/${name}`).digest();
 
-/** Starts a gateway over these services. */
+/** Starts a gateway over these services, and those of other nodes that the broker reaches. */
 export async function startStubShop(
   services: readonly ServiceSchema[],
   settings: Partial<Settings> = {},
+  broker = new ServiceBroker({ logger: false, nodeID: `stub-${process.pid}-${Math.random()}` }),
 ): Promise<StubShop> {
   const platform = {
     settings: { host: '127.0.0.1', port: 0, rateLimits: 'default', ...settings },
     secret,
   } as Platform;
-  const broker = new ServiceBroker({ logger: false, nodeID: `stub-${process.pid}-${Math.random()}` });
   for (const service of services) broker.createService(service);
   const api = broker.createService(apiService(platform) as AnySchema) as unknown as Faulty;
   const faults: unknown[][] = [];

@@ -214,9 +214,11 @@ async function show(
 }
 
 /** @throws Problem `precondition-failed` if the caller has seen another version of the cart. */
-async function demandVersion(carts: Carts, { ifMatch }: Caller, id: string): Promise<void> {
+async function demandVersion({ store }: Carts, { ifMatch, commandId }: Caller, id: string): Promise<void> {
   const seen = revisionSeen(ifMatch);
-  if (seen === undefined || seen.revision === (await readCart(carts.store, id)).version) return;
+  if (seen === undefined || seen.revision === (await readCart(store, id)).version) return;
+  // A repeat, perhaps by the gateway on another node, is of what the first attempt has made of the cart.
+  if ((await store.load({ ids: [id], rows: [], commands: [{ id, commandId }] })).handled.size > 0) return;
   throw new Problem(
     'precondition-failed',
     'the cart was changed since: read it again, and send its new ETag as If-Match',

@@ -5,13 +5,17 @@ import type { Slice } from '../../actors/actor.ts';
 import { type SkuRow, skuKey, stockActor, type StockCommand, type StockRow } from '../../actors/stock.ts';
 import { stockCommands } from '../../brokers/commands/stock.ts';
 import { orThrow, Problem } from '../../brokers/problem.ts';
+import { CHANGING, READING } from '../../mixins/bulkheads.ts';
 import type { Caller } from '../../mixins/caller.ts';
 import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
+import { checkStock } from './invariants.ts';
 import { availableOf, openStockStore, readSku } from './stock.store.ts';
 
+/** How long a page of the catalogue waits for what is available, in milliseconds. */
+export const AVAILABLE_WITHIN_MS = 5_000;
 /** The partition that SKUs live in unless they were moved. */
 export const PARTITION = 'main';
 
@@ -44,18 +48,21 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
 
   actions: {
     receiveStock: {
+      bulkhead: CHANGING,
       handler(this: Inventory, ctx: Context<{ sku: string; quantity: number }, Caller>) {
         const { sku, quantity } = ctx.params;
         return change(this, ctx, sku, { type: 'Receive', data: { sku, quantity, ...movementOf(ctx.meta) } });
       },
     },
     writeOff: {
+      bulkhead: CHANGING,
       handler(this: Inventory, ctx: Context<{ sku: string; quantity: number; reason: string }, Caller>) {
         const { sku, quantity, reason } = ctx.params;
         return change(this, ctx, sku, { type: 'WriteOff', data: { sku, quantity, reason, ...movementOf(ctx.meta) } });
       },
     },
     get: {
+      bulkhead: READING,
       async handler(this: Inventory, ctx: Context<{ sku: string }, Caller>) {
         const { sku } = ctx.params;
         const row = (await readSku(this.database, PARTITION, sku)) ?? (await ofProduct(ctx, sku));
@@ -68,6 +75,10 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
     /** Pieces that an order could have now, by SKU; one query for all. */
     available: {
       visibility: 'public',
+      timeout: AVAILABLE_WITHIN_MS,
+      // A read: it may be repeated as it is.
+      retryPolicy: { enabled: true },
+      bulkhead: READING,
       handler(this: Inventory, ctx: Context<{ skus: readonly string[] }>) {
         return availableOf(this.database, PARTITION, ctx.params.skus);
       },
@@ -81,6 +92,13 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
         return found?.answer === undefined
           ? null
           : { fingerprint: found.fingerprint, status: 200, body: JSON.parse(found.answer) as object };
+      },
+    },
+    /** Which invariants hold, by the stock's own store. Not published at the gateway. */
+    invariants: {
+      visibility: 'public',
+      handler(this: Inventory) {
+        return checkStock(this.database);
       },
     },
     ready: {

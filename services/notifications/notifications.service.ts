@@ -46,7 +46,7 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
   ],
 
   async started(this: Notifications) {
-    this.subscription = await consume(await platform.log(), this.host, {
+    this.subscription = await consume(await platform.log(), this.placed, {
       group: 'notifications',
       topics: ['order.created', 'payment.succeeded', 'payment.failed'],
       command: toCommand,

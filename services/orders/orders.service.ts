@@ -2,12 +2,14 @@
 //
 //   POST /orders ─► place ─► Place ─► (stock answers) ─► 201 | 409 | 202
 //   payment.succeeded, payment.failed (log) ─► RecordPayment
+//   order.updated (log) ─► history/, where the platform wants one ─► GET /orders of customers
 
 import type { Context } from 'moleculer';
 import { type Order, orderActor, type OrderCommand } from '../../actors/order.ts';
 import { orderCommands } from '../../brokers/commands/order.ts';
 import type { LogRecord, Subscription } from '../../brokers/event-log.ts';
-import { orThrow, Problem } from '../../brokers/problem.ts';
+import { orThrow, Problem, type ProblemDetail } from '../../brokers/problem.ts';
+import { CHANGING, READING, WAITING } from '../../mixins/bulkheads.ts';
 import type { Caller } from '../../mixins/caller.ts';
 import { consume } from '../../mixins/consume.ts';
 import { createCursors, type Cursors } from '../../mixins/cursor.ts';
@@ -16,29 +18,35 @@ import { type Hosting, hosts } from '../../mixins/hosts.mixin.ts';
 import { idFromCommand } from '../../mixins/ids.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
+import { type Streaming, streams } from '../../mixins/streams/streams.mixin.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
 import { createTokens, type Tokens } from '../../mixins/tokens.ts';
 import { mayRead, unknownOrder } from './access.ts';
 import { exportOrders } from './export.ts';
+import { type History, historyActions, openHistory } from './history/history.ts';
+import { checkOrders } from './invariants.ts';
 import { listOrders, type ListParams } from './list.ts';
 import { asAnswered, viewOrder, viewTimeline } from './order.view.ts';
 import { insufficientStock, type PlaceParams, preparePlace } from './placing.ts';
 import { openOrderStore } from './orders.store.ts';
-import { streamOrder } from './stream.ts';
+import { ANSWER_MS, answerQuestion, FOLLOWING, type Question } from './stream.ts';
 import { createReader, createWaiting, type ReadOrder, type Versioned, type Waiting } from './waiting.ts';
 
 /** How long `POST /orders` waits for stock before it answers 202, in milliseconds. */
 const ANSWER_WITHIN_MS = 2_000;
 /** How long cancel and refund wait for the provider's confirmation before they answer what is so far, in milliseconds. */
 const CONFIRM_WITHIN_MS = 2_000;
+/** After which silence another node is asked, in milliseconds: these actions wait for stock or the provider by themselves. */
+export const ATTEMPT_MS = 4_000;
 
-interface Orders extends Hosting<Order, OrderCommand> {
+interface Orders extends Hosting<Order, OrderCommand>, Streaming {
   database: Database;
   readOrder: ReadOrder;
   waiting: Waiting;
   tokens: Tokens;
   cursors: Cursors;
   subscription: Subscription;
+  history: History | undefined;
 }
 
 type Answer = { readonly fingerprint?: string | undefined; readonly status: number; readonly body: object };
@@ -55,6 +63,7 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
       alert: platform.alert,
       timers: true,
     }),
+    streams(),
   ],
 
   async started(this: Orders) {
@@ -62,19 +71,24 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
     this.cursors = createCursors(platform.secret('cursors'));
     this.readOrder = createReader(this.database);
     this.waiting = createWaiting(this.host, this.readOrder);
-    this.subscription = await consume(await platform.log(), this.host, {
+    this.history = openHistory(platform, this.database);
+    this.subscription = await consume(await platform.log(), this.placed, {
       group: 'orders',
       topics: ['payment.succeeded', 'payment.failed'],
       command: paymentReport,
     });
   },
   async stopped(this: Orders) {
+    await this.openStreams.closeAll();
     await this.subscription?.stop();
+    await this.history?.stop();
     await this.database?.close();
   },
 
   actions: {
     place: {
+      attemptMs: ATTEMPT_MS,
+      bulkhead: WAITING,
       async handler(this: Orders, ctx: Context<PlaceParams, Caller>) {
         const { commandId, fingerprint } = ctx.meta;
         const id = idFromCommand(commandId);
@@ -109,6 +123,7 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
     },
 
     get: {
+      bulkhead: READING,
       async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         const { order, version } = await own(this, ctx);
         ctx.meta.etag = String(version);
@@ -116,46 +131,63 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
       },
     },
     list: {
+      bulkhead: READING,
       handler(this: Orders, ctx: Context<ListParams, Caller>) {
-        return listOrders(this.database, this.cursors, ctx.params, ctx.meta);
+        return listOrders(this.database, this.cursors, ctx.params, ctx.meta, this.history?.list);
       },
     },
     timeline: {
+      bulkhead: READING,
       async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         await own(this, ctx);
         return { items: viewTimeline((await this.store.journal(ctx.params.id)) ?? []) };
       },
     },
+    /** What is newer of an order than `seen`, as an event; null: nothing yet, ask again. */
     stream: {
-      async handler(this: Orders, ctx: Context<{ id: string; lastEventId?: string }, Caller>) {
-        const now = await own(this, ctx);
-        return streamOrder(this.waiting, this.readOrder, ctx.params.id, now, Number(ctx.params.lastEventId ?? 0));
+      timeout: ANSWER_MS,
+      // A question that waits is not a node that is silent.
+      attemptMs: ANSWER_MS,
+      bulkhead: FOLLOWING,
+      handler(this: Orders, ctx: Context<Question, Caller>) {
+        const { waiting, readOrder } = this;
+        const isStopping = () => (this.broker as unknown as { stopping: boolean }).stopping;
+        return answerQuestion({ waiting, readOrder, own: () => own(this, ctx), isStopping }, ctx.params);
       },
     },
     export: {
       handler(this: Orders, ctx: Context<{ format?: ExportFormat }, Caller>) {
         const { format = 'csv' } = ctx.params;
-        return exportFile(ctx.meta, 'orders', format, exportOrders(this.database, format));
+        const file = exportFile(ctx.meta, 'orders', format, exportOrders(this.database, format));
+        return this.openStreams.send(ctx, file);
       },
     },
 
     cancel: {
+      attemptMs: ATTEMPT_MS,
+      bulkhead: WAITING,
       async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         await own(this, ctx);
         return await change(this, ctx, { type: 'Cancel', data: {} });
       },
     },
     ship: {
+      attemptMs: ATTEMPT_MS,
+      bulkhead: CHANGING,
       handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         return change(this, ctx, { type: 'Ship', data: {} });
       },
     },
     deliver: {
+      attemptMs: ATTEMPT_MS,
+      bulkhead: CHANGING,
       handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         return change(this, ctx, { type: 'Deliver', data: {} });
       },
     },
     refund: {
+      attemptMs: ATTEMPT_MS,
+      bulkhead: WAITING,
       handler(
         this: Orders,
         ctx: Context<{ id: string; lines?: { productId: string; quantity: number }[]; restock?: boolean }, Caller>,
@@ -169,6 +201,15 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
       },
     },
 
+    /** Which invariants hold, by the orders' own store. Not published at the gateway. */
+    invariants: {
+      visibility: 'public',
+      handler(this: Orders) {
+        return checkOrders(this.database, platform.settings.paymentDeadlineMs);
+      },
+    },
+    ...historyActions,
+
     /** An order would be taken: the store answers. */
     ready: {
       async handler(this: Orders) {
@@ -180,11 +221,15 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
 });
 
 /** The order, if the caller may see it. */
-async function own(orders: Orders, ctx: Context<{ id: string }, Caller>): Promise<Versioned> {
+async function own(orders: Orders, ctx: Context<{ readonly id: string }, Caller>): Promise<Versioned> {
   const found = await orders.readOrder(ctx.params.id);
   if (found === undefined) throw unknownOrder(ctx.meta, ctx.params.id);
   mayRead(ctx.meta, ctx.params.id, found.order);
   return found;
+}
+
+async function isHandled({ store }: Orders, id: string, commandId: string): Promise<boolean> {
+  return (await store.load({ ids: [id], rows: [], commands: [{ id, commandId }] })).handled.size > 0;
 }
 
 /** Gives a command to an existing order and answers with the order, refunds confirmed if they are quick. */
@@ -195,7 +240,8 @@ async function change(orders: Orders, ctx: Context<{ id: string }, Caller>, comm
   } = ctx;
   const found = await orders.readOrder(id);
   if (found === undefined) throw unknownOrder(ctx.meta, id);
-  if (ifMatch !== undefined && ifMatch !== String(found.version))
+  // A repeat, perhaps by the gateway on another node, is of what the first attempt has made of the order.
+  if (ifMatch !== undefined && ifMatch !== String(found.version) && !(await isHandled(orders, id, commandId)))
     throw new Problem('precondition-failed', `the order is at version ${found.version}, not ${ifMatch}`);
   const told = orThrow(
     await orders.host.tell(id, command, {
@@ -232,13 +278,25 @@ async function answerOf(orders: Orders, id: string, known: Versioned): Promise<A
       order !== undefined && order.shortages.length > 0
         ? insufficientStock(id, order)
         : new Problem('wrong-state', 'the order was cancelled before stock had answered', undefined, { orderId: id });
-    return { status: 409, body: problem };
+    return { status: 409, body: plainOf(problem) };
   }
   return { status: 201, body: { ...viewOrder(id, order), ...token(order) } };
 }
 
+/** A kept refusal may be read on another node: it travels as what it was made of. */
+function plainOf({ type, message, data }: Problem): object {
+  return { code: type, detail: message, ...(data as object) };
+}
+
 function show(meta: Caller, { status, body }: Answer): object {
-  if (body instanceof Problem) throw body;
+  if (status >= 400) {
+    const { code, detail, errors, ...more } = body as {
+      code: string;
+      detail: string;
+      errors?: readonly ProblemDetail[];
+    };
+    throw new Problem(code, detail, errors, more);
+  }
   meta.$statusCode = status;
   if ('id' in body) meta.$location = `/api/v1/orders/${String(body.id)}`;
   return body;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Order, orderActor, type OrderCommand, type OrderStatus } from '../../actors/order.ts';
 import type { Committed, Host } from '../../mixins/host.ts';
-import { inVirtualTime, pause, turn } from '../../mixins/virtual-time.testing.ts';
-import { streamOrder } from './stream.ts';
+import { inVirtualTime, pause } from '../../mixins/virtual-time.testing.ts';
 import { createWaiting, type Versioned } from './waiting.ts';
 
 const order = (status: OrderStatus): Order => ({ ...orderActor.initial, status, currency: 'GBP', lines: [] });
@@ -78,52 +77,5 @@ describe('whoever watches an order', () => {
     stop();
     commit('o', 2, 'PAID');
     expect([one, other]).toEqual([[1], [1, 2]]);
-  });
-});
-
-describe('the stream of an order', () => {
-  it('begins with what is, unless the reader has seen it, and goes on with what comes', async () => {
-    const { waiting, commit, stored } = node();
-    const stream = streamOrder(waiting, stored, 'o', versioned(2, 'AWAITING_PAYMENT'), 0);
-    expect((await stream.next()).value).toMatchObject({
-      id: '2',
-      event: 'order',
-      data: { id: 'o', status: 'AWAITING_PAYMENT' },
-    });
-    const next = stream.next();
-    await turn();
-    commit('o', 3, 'PAID');
-    expect((await next).value).toMatchObject({ id: '3', data: { status: 'PAID' } });
-    await stream.return(undefined);
-  });
-
-  it('resumes behind the version that the reader saw last', async () => {
-    const { waiting, commit, stored } = node();
-    const stream = streamOrder(waiting, stored, 'o', versioned(3, 'PAID'), 3);
-    const next = stream.next();
-    await turn();
-    commit('o', 4, 'SHIPPED');
-    expect((await next).value).toMatchObject({ id: '4' });
-    await stream.return(undefined);
-  });
-
-  it('shows a slow reader the newest version, and none twice or backwards', async () => {
-    const { waiting, commit, stored } = node();
-    const stream = streamOrder(waiting, stored, 'o', versioned(1, 'AWAITING_STOCK'), 0);
-    expect((await stream.next()).value).toMatchObject({ id: '1' });
-    commit('o', 2, 'AWAITING_PAYMENT');
-    commit('o', 3, 'PAID');
-    commit('o', 2, 'AWAITING_PAYMENT');
-    expect((await stream.next()).value).toMatchObject({ id: '3' });
-    await stream.return(undefined);
-    commit('o', 4, 'SHIPPED');
-    expect(await stream.next()).toEqual({ value: undefined, done: true });
-  });
-
-  it('hears of other nodes through the store', async () => {
-    const { waiting, stored } = node(async () => versioned(5, 'DELIVERED'));
-    const stream = streamOrder(waiting, stored, 'o', versioned(4, 'SHIPPED'), 4);
-    expect((await stream.next()).value).toMatchObject({ id: '5', data: { status: 'DELIVERED' } });
-    await stream.return(undefined);
   });
 });

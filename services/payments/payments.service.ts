@@ -10,6 +10,7 @@ import { type Payment, paymentActor, type PaymentCommand } from '../../actors/pa
 import { paymentCommands } from '../../brokers/commands/payment.ts';
 import type { LogRecord, Subscription } from '../../brokers/event-log.ts';
 import { Problem } from '../../brokers/problem.ts';
+import { CHANGING } from '../../mixins/bulkheads.ts';
 import { consume } from '../../mixins/consume.ts';
 import { type Hosting, hosts, type Perform } from '../../mixins/hosts.mixin.ts';
 import type { Platform } from '../../mixins/platform.ts';
@@ -17,6 +18,7 @@ import type { SchemaOf } from '../../mixins/service-schema.ts';
 import type { Database } from '../../mixins/postgres/database.ts';
 import { type ChargeOutcome, ProviderRefused, WebhookRejected, type WebhookEvent } from '../../mixins/provider.ts';
 import { unseal } from '../../mixins/seal.ts';
+import { checkPayments, type PaymentsOf } from './invariants.ts';
 import { openPaymentStore } from './payments.store.ts';
 
 /** Nobody waits for a payment in the same second: larger batches leave more of the machine to orders. */
@@ -53,7 +55,7 @@ export const paymentsService = (platform: Platform): SchemaOf<Payments> => ({
   ],
 
   async started(this: Payments) {
-    this.subscription = await consume(await platform.log(), this.host, {
+    this.subscription = await consume(await platform.log(), this.placed, {
       group: 'payments',
       topics: ['payment.requested'],
       command: toCharge,
@@ -67,17 +69,33 @@ export const paymentsService = (platform: Platform): SchemaOf<Payments> => ({
   actions: {
     /** A signed report of the provider. It races with the answer; the payment takes whichever comes first. */
     webhook: {
+      bulkhead: CHANGING,
       async handler(
         this: Payments,
-        ctx: Context<{ provider: string; rawBody: Buffer; headers: Record<string, string> }, { $statusCode?: number }>,
+        ctx: Context<{ provider: string; rawBody: string; headers: Record<string, string> }, { $statusCode?: number }>,
       ) {
         const provider = platform.provider();
-        const { rawBody, headers } = ctx.params;
+        const { headers } = ctx.params;
+        const rawBody = Buffer.from(ctx.params.rawBody, 'base64');
         if (ctx.params.provider !== provider.name)
           throw new Problem('not-found', `there is no payment provider ${ctx.params.provider}`);
         const event = verified(() => provider.verifyWebhook(rawBody, headers, Date.now()));
         await this.host.tell(event.paymentId, commandOfWebhook(event), { commandId: `webhook/${event.id}` });
         ctx.meta.$statusCode = 204;
+      },
+    },
+    /** Which invariants hold, by the payments' own store. Not published at the gateway. */
+    invariants: {
+      visibility: 'public',
+      handler(this: Payments, ctx: Context<PaymentsOf>) {
+        return checkPayments(this.database, ctx.params);
+      },
+    },
+    /** How the way to the provider is from this node. Not published at the gateway. */
+    provider: {
+      visibility: 'public',
+      handler() {
+        return platform.provider().guard?.() ?? null;
       },
     },
     ready: {

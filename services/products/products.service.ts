@@ -5,7 +5,6 @@
 //   GET ──► read columns of the primary + inventory.available ──► views
 
 import { randomUUID } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import type { Context } from 'moleculer';
 import type { Money } from '../../actors/money.ts';
 import { type Product, productActor, type ProductChanges, type ProductCommand } from '../../actors/product.ts';
@@ -21,11 +20,12 @@ import type { Database } from '../../mixins/postgres/database.ts';
 import { stateReader } from '../../mixins/postgres/reads.ts';
 import { revisionSeen } from '../../mixins/revision.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
+import { type Streaming, streams } from '../../mixins/streams/streams.mixin.ts';
 import { type Availability, createAvailability } from './availability.ts';
 import { categoryTree } from './categories.ts';
 import { createProduct, type NewProductParams, settleOpening, takeRows } from './creating.ts';
 import { exportProducts, productPages } from './export.ts';
-import { importRows, type ImportReport } from './import.ts';
+import { importRows, type ImportReport, type Take } from './import.ts';
 import type { Cells } from './import-row.ts';
 import { importUpload } from './import-upload.ts';
 import { etagOf, type ProductView, readCategory, readPrice, viewProduct } from './product.view.ts';
@@ -33,7 +33,7 @@ import { countByCategory, listProducts, type ListParams, type Quote, quoteProduc
 import { answeredCommand, finishedLoads, markLoaded, openProductStore } from './products.store.ts';
 import { createSearch, type Search } from './search.ts';
 
-interface Products extends Hosting<Product, ProductCommand> {
+interface Products extends Hosting<Product, ProductCommand>, Streaming {
   database: Database;
   cursors: Cursors;
   search: Search;
@@ -61,6 +61,7 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
       log: () => platform.log(),
       alert: (what, particulars) => platform.alert(what, particulars),
     }),
+    streams(),
   ],
 
   started(this: Products) {
@@ -71,6 +72,7 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
     this.quotes = coalesce((ids) => quoteProducts(this.database, ids));
   },
   async stopped(this: Products) {
+    await this.openStreams.closeAll();
     await this.database?.close();
   },
 
@@ -98,7 +100,7 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
       handler(this: Products, ctx: Context<{ format?: ExportFormat }, Caller>) {
         const { format = 'csv' } = ctx.params;
         const text = exportProducts(productPages(this.database), this.available, format);
-        return exportFile(ctx.meta, 'products', format, text);
+        return this.openStreams.send(ctx, exportFile(ctx.meta, 'products', format, text));
       },
     },
 
@@ -129,8 +131,10 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
       },
     },
     import: {
-      async handler(this: Products, ctx: Context<unknown, Caller>): Promise<ImportReport> {
-        return await importUpload(ctx.stream as Readable | null, (rows) => takeRows(this, rows, ctx.meta.commandId));
+      handler(this: Products, ctx: Context<{ readonly inPieces?: boolean }, Caller>) {
+        const { commandId } = ctx.meta;
+        const take: Take = (rows) => takeRows(this, rows, commandId);
+        return this.openStreams.receive(ctx, (body): Promise<ImportReport> => importUpload(body, take));
       },
     },
 

@@ -45,7 +45,9 @@ export interface TestShop {
 const PARTITION = 'main';
 
 /** A shop of products and stock in a schema of its own. */
-export async function openTestShop(): Promise<TestShop> {
+export async function openTestShop(
+  broker = new ServiceBroker({ logger: false, nodeID: randomUUID() }),
+): Promise<TestShop> {
   const log = createMemoryLog();
   const deletions: LogRecord[] = [];
   const subscription = await log.subscribe({
@@ -65,7 +67,6 @@ export async function openTestShop(): Promise<TestShop> {
     alert,
   } as unknown as Platform;
 
-  const broker = new ServiceBroker({ logger: false, nodeID: randomUUID() });
   const stock = createStock(alert);
   broker.createService(stock.service);
   const products = broker.createService(productsService(platform)) as unknown as Hosting<unknown, never>;

@@ -26,6 +26,7 @@ import type { Database } from '../../mixins/postgres/database.ts';
 import { read, stateReader } from '../../mixins/postgres/reads.ts';
 import { revisionSeen } from '../../mixins/revision.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
+import { type Streaming, streams } from '../../mixins/streams/streams.mixin.ts';
 import { createTokens } from '../../mixins/tokens.ts';
 import { accountIdOf } from './account-id.ts';
 import { exportUsers } from './export.ts';
@@ -35,7 +36,7 @@ import { type UserView, viewUser } from './user.view.ts';
 import { listUsers } from './users.list.ts';
 import { openUserStore } from './users.store.ts';
 
-interface Users extends Hosting<User, UserCommand> {
+interface Users extends Hosting<User, UserCommand>, Streaming {
   database: Database;
   states: Ask<string, User>;
   passwords: Passwords;
@@ -61,6 +62,7 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
         log: () => platform.log(),
         alert: (what, particulars) => platform.alert(what, particulars),
       }),
+      streams(),
     ],
 
     async started(this: Users) {
@@ -74,6 +76,7 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
       });
     },
     async stopped(this: Users) {
+      await this.openStreams.closeAll();
       await this.database?.close();
     },
 
@@ -163,7 +166,8 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
       export: {
         handler(this: Users, ctx: Context<{ format?: ExportFormat }, Caller>) {
           const { format = 'csv' } = ctx.params;
-          return exportFile(ctx.meta, 'customers', format, exportUsers(this.database, format));
+          const file = exportFile(ctx.meta, 'customers', format, exportUsers(this.database, format));
+          return this.openStreams.send(ctx, file);
         },
       },
 

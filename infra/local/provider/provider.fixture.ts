@@ -60,6 +60,7 @@ export async function startScene(webhooks: 'all' | 'unanswered' = 'unanswered') 
 
   return {
     url,
+    key: API_KEY,
     shop,
     output,
     provider,

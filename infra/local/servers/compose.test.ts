@@ -20,6 +20,7 @@ interface Compose {
   readonly name: string;
   readonly services: Readonly<Record<string, Service>>;
   readonly volumes: Readonly<Record<string, null>>;
+  readonly configs: Readonly<Record<string, { readonly file: string }>>;
 }
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
@@ -59,6 +60,12 @@ describe('the compose file', () => {
       kafka: `apache/kafka:${kafkaServer.version}`,
       dynamodb: `amazon/dynamodb-local:${dynamoServer.version}`,
     });
+  });
+
+  it('gives NATS the settings that it has without containers', () => {
+    const { file = '' } = compose.configs['nats'] ?? {};
+    expect(read('nats.ts')).toContain(`'${file.replace('./', '')}'`);
+    expect(read(file)).toMatch(/^max_payload: \d+MB$/m);
   });
 
   it('gives Kafka the settings that it has without containers', () => {

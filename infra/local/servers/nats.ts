@@ -21,6 +21,8 @@ const BUILDING = `building nats-server ${NATS_VERSION} with Go, which takes a mi
 const MODULE = 'github.com/nats-io/nats-server/v2';
 /** Debian puts it where ordinary users have no PATH to. */
 const DISTRIBUTION = '/usr/sbin/nats-server';
+/** What no flag can say; the compose file takes it as well. */
+const SETTINGS = join(import.meta.dirname, 'nats.conf');
 const HOST = '127.0.0.1';
 const ANSWER_MS = 1_000;
 
@@ -83,7 +85,7 @@ export async function startNats({ folder, mark, port: wanted, signal }: NatsOpti
   const running = await startServer({
     name: 'NATS',
     command,
-    args: ['--addr', HOST, '--port', String(port), '--name', name],
+    args: ['--config', SETTINGS, '--addr', HOST, '--port', String(port), '--name', name],
     logFile: join(folder, 'nats.log'),
     isReady: () => answersPing(port, name),
     mark,

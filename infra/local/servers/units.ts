@@ -40,13 +40,15 @@ export const dynamoUnit = (place: Place, port: number, warn: NonNullable<DynamoL
 export function postgresUnit(
   dataDir: DataDir,
   port: number,
-  given: { log(sentence: string): void; onUrl(url: string): void },
+  given: { log(sentence: string): void; onUrl(url: string): void; readonly connections?: number },
 ): Unit {
   return {
     name: 'postgres',
     async start() {
       const { promise: exited, resolve } = Promise.withResolvers<string>();
-      const postgres = await startPostgres({ dataDir, port, log: given.log, onExit: resolve });
+      const { log, connections } = given;
+      const more = connections === undefined ? {} : { connections };
+      const postgres = await startPostgres({ dataDir, port, log, onExit: resolve, ...more });
       given.onUrl(postgres.url);
       const stop = () => postgres.stop().then(() => resolve('was stopped'));
       return { pid: postgres.pid, exited, stop };

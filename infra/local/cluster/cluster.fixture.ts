@@ -1,0 +1,101 @@
+// A whole cluster for tests: real servers, every service its own process, on free ports and data of its own; with callers,
+// and with what a test may do to it. Its nodes are started again by its supervisor, as everywhere.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readSettings, type Settings } from '../../../mixins/settings.ts';
+import { admin, callersOf, until } from '../callers.fixture.ts';
+import { readLedger } from '../provider/ledger.ts';
+import type { Change } from '../servers/supervisor.ts';
+import { missingDynamo } from '../servers/dynamodb-local.ts';
+import { missingKafka } from '../servers/kafka.ts';
+import { findNats, missingNats } from '../servers/nats.ts';
+import { startCluster } from './cluster.ts';
+import { planNodes } from './plan.ts';
+
+export * from '../callers.fixture.ts';
+
+/** Why no cluster can be started here, in a sentence; undefined if one can. */
+export function missingServers(): string | undefined {
+  return missingDynamo() ?? missingKafka() ?? (findNats() === undefined ? missingNats() : undefined);
+}
+
+export interface TestClusterOptions {
+  /** As after `--nodes`: "orders=2,api=2". */
+  readonly nodes?: string;
+  readonly settings?: Partial<Settings>;
+  readonly catalogue?: boolean;
+  readonly webhooks?: 'all' | 'unanswered';
+}
+
+export type TestCluster = Awaited<ReturnType<typeof startTestCluster>>;
+
+/** Starts a cluster; `stop` it. */
+export async function startTestCluster({
+  nodes = '',
+  settings = {},
+  catalogue = false,
+  webhooks = 'unanswered',
+}: TestClusterOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'souk-cluster-'));
+  const changes: Change[] = [];
+  const givenUp: string[] = [];
+  const startedAt = performance.now();
+  const cluster = await startCluster({
+    settings: {
+      ...readSettings({}),
+      port: 0,
+      dataDir: folder,
+      adminEmail: admin.email,
+      adminPassword: admin.password,
+      ...settings,
+    },
+    nodes: planNodes(nodes),
+    progress: () => {},
+    onChange: (change) => changes.push(change),
+    onGiveUp: (message) => givenUp.push(message),
+    withoutCatalogue: !catalogue,
+    webhooks,
+  });
+  const readyMs = performance.now() - startedAt;
+  const callers = await callersOf(cluster.url);
+
+  function stateOf(name: string): Change {
+    const found = cluster.supervisor.states().find((state) => state.name === name);
+    if (found === undefined) throw new Error(`the cluster has no ${name}`);
+    return found;
+  }
+
+  function pidOf(name: string): number {
+    const { pid, state } = stateOf(name);
+    if (pid === undefined) throw new Error(`${name} does not run: it is ${state}`);
+    return pid;
+  }
+
+  return {
+    ...cluster,
+    ...callers,
+    /** From the first step to the first order that would be taken, in milliseconds. */
+    readyMs,
+    changes,
+    /** What the supervisor has given up. */
+    givenUp,
+    pidOf,
+    /** Sends a signal to a node or server. @returns the process */
+    signal(name: string, signal: NodeJS.Signals): number {
+      const pid = pidOf(name);
+      process.kill(pid, signal);
+      return pid;
+    },
+    /** Resolves once another process serves under this name. */
+    isBack: (name: string, before: number): Promise<unknown> =>
+      until(`${name} is back`, () => stateOf(name).state === 'ready' && stateOf(name).pid !== before, 30_000),
+    /** The provider's book, read beside it. */
+    ledger: () => readLedger(join(cluster.dataDir, 'provider', 'ledger.sqlite')),
+    async stop() {
+      await cluster.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

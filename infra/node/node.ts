@@ -1,0 +1,78 @@
+// One node of the cluster: a process with the services that SERVICES names, on the servers that the environment names.
+//
+//   settings ─► (door, from the supervisor) ─► broker on NATS ─► services ─► "ready" ─► SIGTERM: drained, gone
+//
+// What supervises it (npm run cluster, Kubernetes) ends it by SIGTERM; a second one changes nothing. It may be killed at any
+// moment: everything it ever answered is committed.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ServiceBroker } from 'moleculer';
+import { brokerOptions } from '../../moleculer.config.ts';
+import type { Door } from '../../mixins/platform.ts';
+import { BadSetting, demandCluster, readSettings, unknownSettings } from '../../mixins/settings.ts';
+import { servicesNamed } from '../../services/services.ts';
+import { replService } from '../local/repl-server.ts';
+import { nodePlatform } from './platform.ts';
+
+/** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */
+const STOP_MAX_MS = 8_000;
+/** A node whose supervisor is gone finishes what it has begun, but not for ever. */
+const ORPHANED_MS = 3_000;
+
+async function start(): Promise<void> {
+  const settings = readSettings(process.env);
+  demandCluster(settings);
+  for (const hint of unknownSettings(process.env)) console.error(hint);
+  const door = process.argv.includes('--door') ? await doorFromSupervisor() : undefined;
+  const logs = join(settings.dataDir, 'nodes');
+  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  const broker = new ServiceBroker(brokerOptions(settings, join(logs, `${settings.nodeId}.log`)));
+  const alert = (what: string, particulars: object) => broker.logger.error(particulars, what);
+  const platform = nodePlatform({ settings, alert, door });
+  const services = servicesNamed(settings.services);
+  const started = services.map((service) => broker.createService(service(platform)));
+  broker.createService(replService);
+
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), STOP_MAX_MS).unref();
+    // The gateway goes first: it stops taking requests while everything behind it still answers.
+    const gateway = started.find(({ name }) => name === 'api');
+    if (gateway !== undefined) await broker.destroyService(gateway);
+    await broker.stop();
+    await platform.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
+  process.once('disconnect', () => {
+    setTimeout(() => process.exit(1), ORPHANED_MS).unref();
+    void stop();
+  });
+
+  await broker.start();
+  process.send?.({ ready: true });
+}
+
+/** The supervisor opened the port that all gateways share, and hands it on. */
+function doorFromSupervisor(): Promise<Door> {
+  return new Promise((resolve) => {
+    process.on('message', function take(what: unknown, door: unknown) {
+      if (what !== 'door') return;
+      process.off('message', take);
+      resolve(door as Door);
+    });
+    process.send?.({ wants: 'door' });
+  });
+}
+
+try {
+  await start();
+} catch (error) {
+  const isStated = ['StartRefused', 'UnpreparedDatabase'].includes((error as Error).name);
+  const isPlain = error instanceof BadSetting || isStated;
+  console.error(isPlain ? (error as Error).message : error);
+  process.exit(1);
+}
