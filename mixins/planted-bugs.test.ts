@@ -391,7 +391,8 @@ describe('it is found when', () => {
       unchanged.set(property, copies.copy(property.entries));
       expect(await firstFinding(unchanged.get(property)!, property, runs)).toBeUndefined();
     }
-  });
+    // As many seeds as all the others together.
+  }, 30_000);
 });
 
 describe('9: a checker that swallows what it finds', () => {

@@ -49,6 +49,7 @@ export function nodePlatform({ settings, alert, door }: NodePlatformOptions): No
     alert,
     secret,
     ...(door === undefined ? {} : { door }),
+    orderHistory: true,
     database({ schema, entities, migrations }) {
       return openDatabase({
         url: contextUrl(settings.database, schema, () => secret(databaseKey(schema)).toString('hex')),

@@ -11,8 +11,8 @@ import type { Change } from '../servers/supervisor.ts';
 import { missingDynamo } from '../servers/dynamodb-local.ts';
 import { missingKafka } from '../servers/kafka.ts';
 import { findNats, missingNats } from '../servers/nats.ts';
-import { startCluster } from './cluster.ts';
-import { planNodes } from './plan.ts';
+import { type ClusterOptions, startCluster } from './cluster.ts';
+import { type NodePlan, planNodes } from './plan.ts';
 
 export * from '../callers.fixture.ts';
 
@@ -21,9 +21,9 @@ export function missingServers(): string | undefined {
   return missingDynamo() ?? missingKafka() ?? (findNats() === undefined ? missingNats() : undefined);
 }
 
-export interface TestClusterOptions {
-  /** As after `--nodes`: "orders=2,api=2". */
-  readonly nodes?: string;
+export interface TestClusterOptions extends Pick<ClusterOptions, 'migrate' | 'programOf'> {
+  /** As after `--nodes`: "orders=2,api=2"; or the nodes themselves. */
+  readonly nodes?: string | readonly NodePlan[];
   readonly settings?: Partial<Settings>;
   readonly catalogue?: boolean;
   readonly webhooks?: 'all' | 'unanswered';
@@ -37,6 +37,7 @@ export async function startTestCluster({
   settings = {},
   catalogue = false,
   webhooks = 'unanswered',
+  ...releases
 }: TestClusterOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'souk-cluster-'));
   const changes: Change[] = [];
@@ -51,12 +52,13 @@ export async function startTestCluster({
       adminPassword: admin.password,
       ...settings,
     },
-    nodes: planNodes(nodes),
+    nodes: typeof nodes === 'string' ? planNodes(nodes) : nodes,
     progress: () => {},
     onChange: (change) => changes.push(change),
     onGiveUp: (message) => givenUp.push(message),
     withoutCatalogue: !catalogue,
     webhooks,
+    ...releases,
   });
   const readyMs = performance.now() - startedAt;
   const callers = await callersOf(cluster.url);

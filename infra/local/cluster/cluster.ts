@@ -53,6 +53,10 @@ export interface ClusterOptions {
   readonly signal?: AbortSignal;
   /** The longest pause before a unit is started again, in milliseconds; default 2,000. */
   readonly pauseMaxMs?: number;
+  /** Brings the schemas up to date before the nodes start; default: with the migrations of this checkout. */
+  readonly migrate?: (where: { readonly postgresUrl: string; readonly keysDir: string }) => Promise<void>;
+  /** The program of a node, asked for at each of its starts; undefined: that of this checkout. */
+  readonly programOf?: (node: string) => string | undefined;
 }
 
 export interface Cluster {
@@ -161,6 +165,7 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
         })
       : foreignPostgresUnit(foreign),
     taskUnit('schema', ['postgres'], async () => {
+      if (options.migrate !== undefined) return options.migrate({ postgresUrl, keysDir: keys });
       await prepareContexts({
         url: postgresUrl,
         migrations: await migrationsOfAll(),
@@ -187,6 +192,7 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
       folder: join(dataDir.path, 'nodes'),
       mark,
       door: node.service === 'api' ? door.door : undefined,
+      program: () => options.programOf?.(node.id),
     }),
   );
   return { units: [...servers, ...units], url, natsUrl, kafkaBrokers, providerUrl, postgresUrl: () => postgresUrl };

@@ -27,12 +27,12 @@ export interface NodeUnitOptions {
   readonly mark: string;
   /** The port that all gateways share. */
   readonly door: Door | undefined;
-  /** The program; default: that of this checkout. */
-  readonly program?: string;
+  /** The program, asked for at each start; undefined: that of this checkout. */
+  readonly program?: () => string | undefined;
 }
 
 /** A unit that is ready when the node has said so. */
-export function nodeUnit({ node, environment, after, folder, mark, door, program = PROGRAM }: NodeUnitOptions): Unit {
+export function nodeUnit({ node, environment, after, folder, mark, door, program }: NodeUnitOptions): Unit {
   return {
     name: node.id,
     after,
@@ -53,7 +53,7 @@ export function nodeUnit({ node, environment, after, folder, mark, door, program
     return startServer({
       name: `The node ${node.id}`,
       command: process.execPath,
-      args: [...MEMORY, program, ...(door === undefined ? [] : ['--door'])],
+      args: [...MEMORY, program?.() ?? PROGRAM, ...(door === undefined ? [] : ['--door'])],
       env: { ...environment(), NODE_ID: node.id, SERVICES: node.service },
       logFile: join(folder, `${node.id}.out`),
       isReady: async () => ready,

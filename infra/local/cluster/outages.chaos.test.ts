@@ -6,11 +6,19 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { topics } from '../../../brokers/topics.ts';
 import { kafkajsClient } from '../../../mixins/kafka-log/kafkajs-client.ts';
 import { itWhere } from '../../toolchain/it-where.ts';
-import { type Answer, missingServers, startTestCluster, type TestCluster, until } from './cluster.fixture.ts';
+import {
+  type Account,
+  type Answer,
+  missingServers,
+  startTestCluster,
+  type TestCluster,
+  until,
+} from './cluster.fixture.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const ORDERS_MS = 50;
@@ -71,6 +79,7 @@ async function outage(servers: readonly string[], awayMs: number) {
     cluster.call('POST /api/v1/orders', cluster.wish([[product, 1]], { key: randomUUID() })),
   );
   const events = keepSending(EVENTS_MS, () => cluster.call('POST /api/v1/events', { body: event() }));
+  const own = watchOwnWrites(await cluster.account());
   const passes = (ms: number, from = performance.now()) =>
     until(`${ms} ms are over`, () => performance.now() - from > ms, ms + 5_000);
   await passes(CALM_MS);
@@ -101,6 +110,8 @@ async function outage(servers: readonly string[], awayMs: number) {
   );
   const takenAgainMs = performance.now() - to;
   const all = { orders: await orders.stop(), events: await events.stop() };
+  expect(await own.stop()).toEqual([]);
+  expect(own.seen()).toBeGreaterThan(0);
   const accepted = all.orders
     .filter(({ answer }) => answer.status === 201)
     .map(({ answer }) => answer.body.id as string);
@@ -133,6 +144,35 @@ async function outage(servers: readonly string[], awayMs: number) {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   }
   return told;
+}
+
+/** A customer who looks for each order in her list as soon as it is placed. `stop` tells which she did not find. */
+function watchOwnWrites({ token }: Pick<Account, 'token'>) {
+  const missed: string[] = [];
+  let found = 0;
+  let running = true;
+  const watching = (async () => {
+    while (running) {
+      const placed = await cluster.call(
+        'POST /api/v1/orders',
+        cluster.wish([[product, 1]], { token, key: randomUUID() }),
+      );
+      if (placed.status !== 201) continue;
+      const list = await cluster.call('GET /api/v1/orders?limit=5', { token });
+      if (list.status === 503) continue;
+      const isListed = list.body.items?.some(({ id }: { id: string }) => id === placed.body.id) === true;
+      if (isListed) found += 1;
+      else missed.push(`${placed.body.id}: ${list.status} ${list.text.slice(0, 500)}`);
+    }
+  })();
+  return {
+    seen: () => found,
+    async stop() {
+      running = false;
+      await watching;
+      return missed;
+    },
+  };
 }
 
 /** Orders that wait for something. */
@@ -177,6 +217,49 @@ shown(
     expect(told).toMatch(/payment\.requested.*\b8\b/);
   },
   120_000,
+);
+
+shown(
+  'the history of customers is at most two seconds behind at 50 orders a second',
+  async () => {
+    const customers = await Promise.all(Array.from({ length: 5 }, () => cluster.account()));
+    const orm = new MikroORM({
+      entities: [],
+      clientUrl: cluster.postgresUrl,
+      discovery: { warnWhenNoEntities: false },
+    });
+    const lags: number[] = [];
+    try {
+      let n = 0;
+      const orders = keepSending(20, () => {
+        const { token } = customers[n++ % customers.length] as Account;
+        return cluster.call('POST /api/v1/orders', cluster.wish([[product, 1]], { token, key: randomUUID() }));
+      });
+      const from = performance.now();
+      await until('six seconds are over', async () => {
+        const [row] = await orm.em
+          .getConnection()
+          .execute<{ lag: string }[]>(
+            `select coalesce(max(extract(epoch from now() - changed_at)) * 1000, 0) lag from orders.unprojected`,
+          );
+        lags.push(Number(row?.lag));
+        return performance.now() - from > 6_000;
+      });
+      const placed = await orders.stop();
+      expect(placed.filter(({ answer }) => answer.status !== 201).map(({ answer }) => answer.text)).toEqual([]);
+      const sorted = lags.toSorted((a, b) => a - b);
+      const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
+      console.log(`${placed.length} orders of customers in 6 s: history behind by ${at(0.5)} ms, at most ${at(1)} ms`);
+      expect(at(1)).toBeLessThanOrEqual(2_000);
+    } finally {
+      await orm.close(true);
+    }
+    for (const { token } of customers) {
+      const { items } = await cluster.expect(200, 'GET /api/v1/orders?limit=100', { token });
+      expect(items.length).toBeGreaterThan(30);
+    }
+  },
+  60_000,
 );
 
 shown(

@@ -21,7 +21,7 @@ export const TOPIC = 'order.updated';
 
 /** Records of one batch: few, so that a list that waits for them finds them soon. */
 const BATCH_MAX = 200;
-/** How long a batch that is not full gathers first, in milliseconds: of what happens to an order at once only the last is put. */
+/** How long a batch that is not full waits first, in milliseconds: of what happens to an order at once only the last is put. */
 const GATHER_MS = 250;
 /** Puts under way at a time, of one batch. */
 const IN_PARALLEL = 16;
@@ -77,9 +77,15 @@ export function startProjection(options: ProjectionOptions): Projection {
       const known = newest.get(item.order.id);
       if (known === undefined || known.version < item.version) newest.set(item.order.id, item);
     }
-    await project([...newest.values()]);
-    // The next batch is what comes meanwhile.
     if (records.length < BATCH_MAX) await pause(gatherMs);
+    const waiting = await unprojected.versions([...newest.keys()]);
+    await project([...newest.values()].filter((item) => isWanted(item, waiting)));
+  }
+
+  /** Of an order without a row the table has everything; where the row says more, a newer event is on its way here. */
+  function isWanted({ order, version }: HistoryItem, waiting: ReadonlyMap<string, number>): boolean {
+    const newest = waiting.get(order.id);
+    return newest !== undefined && newest <= version;
   }
 
   /** The items are in the table before their rows go: a list that finds no row finds the item. */

@@ -23,6 +23,8 @@ export interface Behind {
 export interface Unprojected {
   /** The customer's orders of the range, as they are in this moment, newest first; at most so many. */
   ofCustomer(range: Range, max: number): Promise<readonly HistoryItem[]>;
+  /** Which versions of these orders the history should have; those that it has are absent. */
+  versions(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** The history has these versions: their rows go, those of newer versions stay. */
   forget(known: readonly Known[]): Promise<void>;
   /** Orders that have been waiting for so long (ms), by id from `after` on, as they are in this moment. */
@@ -66,6 +68,14 @@ export function unprojectedOrders(database: Pick<Database, 'em'>): Unprojected {
         [...conditions.flatMap(([, ...values]) => values), max],
       );
       return rows.map(toItem);
+    },
+
+    async versions(ids) {
+      const rows = await ask<{ id: string; version: string }>(
+        `select id, version from unprojected where id in (select jsonb_array_elements_text(?::jsonb) collate "C")`,
+        [JSON.stringify(ids)],
+      );
+      return new Map(rows.map(({ id, version }) => [id, Number(version)]));
     },
 
     async forget(known) {
