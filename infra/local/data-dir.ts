@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { keyIn } from './keys.ts';
+import { keyIn } from '../node/keys.ts';
 import { StartRefused } from './start-refused.ts';
 
 export { writeDurably } from './durable-files.ts';

@@ -14,7 +14,7 @@ import type { PaymentProvider } from '../../mixins/provider.ts';
 import type { Settings } from '../../mixins/settings.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Dynamo } from './dynamodb.ts';
-import { SECRET_BYTES } from './keys.ts';
+import { SECRET_BYTES } from '../node/keys.ts';
 
 /** Connections of one context: its lane, and some for reads. */
 const CONNECTIONS = 4;

@@ -14,7 +14,7 @@ import { contexts, databaseKey, databaseUrl } from '../../mixins/postgres/roles.
 import { BadSetting, readSettings, type Settings } from '../../mixins/settings.ts';
 import { StoreUnavailable } from '../../mixins/store.ts';
 import { openDataDir, StartRefused } from './data-dir.ts';
-import { keyIn } from './keys.ts';
+import { keyIn } from '../node/keys.ts';
 import { LOG_SCHEMA, migrationsOfAll } from './migrations.ts';
 import { startPostgres } from './postgres.ts';
 

@@ -15,10 +15,10 @@ import { type DataDir, openDataDir, StartRefused } from './data-dir.ts';
 import { type Dynamo, startDynamo } from './dynamodb.ts';
 import { embeddedPlatform } from './embedded-platform.ts';
 import { ensureFirstStaff } from './first-staff.ts';
-import { SECRET_BYTES } from './keys.ts';
+import { SECRET_BYTES } from '../node/keys.ts';
 import { startPostgres } from './postgres.ts';
 import { freePort, startChild } from './processes.ts';
-import { replService, replTransporter } from './repl-server.ts';
+import { replService, replTransporter } from '../node/repl-server.ts';
 
 /** Tells what is being done: a few words, and how far it is (0 to 1) where that is known. */
 export type Progress = (step: string, share?: number) => void;

@@ -12,7 +12,7 @@ import { brokerOptions } from '../../moleculer.config.ts';
 import type { Door } from '../../mixins/platform.ts';
 import { BadSetting, demandCluster, readSettings, unknownSettings } from '../../mixins/settings.ts';
 import { servicesNamed } from '../../services/services.ts';
-import { replService } from '../local/repl-server.ts';
+import { replService } from './repl-server.ts';
 import { nodePlatform } from './platform.ts';
 
 /** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */

@@ -14,7 +14,7 @@ import { guarded } from '../../mixins/provider-guarded.ts';
 import { simulatedProvider } from '../../mixins/provider-simulated.ts';
 import type { PaymentProvider } from '../../mixins/provider.ts';
 import type { Settings } from '../../mixins/settings.ts';
-import { keyIn } from '../local/keys.ts';
+import { keyIn } from './keys.ts';
 
 /** Connections of one context on one node, those of its lanes not counted. */
 const CONNECTIONS = 4;

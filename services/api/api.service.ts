@@ -18,7 +18,7 @@ import { createReadiness, type Readiness } from './readiness.ts';
 import { methods, type Route } from './route.ts';
 import { routes } from './routes.ts';
 import { createRunning } from './running.ts';
-import { drain, openServer, portOf } from './server.ts';
+import { drain, LAST_REQUESTS_MS, openServer, portOf } from './server.ts';
 import { createStreams } from './sse.ts';
 
 /** The gateway service, besides Moleculer's own. */
@@ -91,7 +91,9 @@ export const apiService = (platform: Platform): SchemaOf<Api> => ({
   },
   async stopped(this: Api) {
     this.gateway.stopping = true;
-    if (this.server !== undefined) await drain(this.server, () => this.gateway.streams.endAll());
+    // Whoever has to open a new connection finds another gateway, in a cluster.
+    const lastRequestsMs = platform.settings.natsUrl === undefined ? 0 : LAST_REQUESTS_MS;
+    if (this.server !== undefined) await drain(this.server, () => this.gateway.streams.endAll(), { lastRequestsMs });
   },
 
   actions: {

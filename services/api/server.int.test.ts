@@ -11,9 +11,35 @@ describe('a server that stops', () => {
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await arrived;
     const closed = once(socket, 'close');
-    await drain(server, () => {}, 100);
+    await drain(server, () => {}, { withinMs: 100 });
     await closed;
     expect(server.listening).toBe(false);
+  });
+
+  it('waits for requests that are on their way on idle connections, and takes no new ones', async () => {
+    let stopping = false;
+    const server = await openServer(
+      (_, response) => void response.setHeader('Connection', stopping ? 'close' : 'keep-alive').end('done'),
+      '127.0.0.1',
+      0,
+    );
+    const port = portOf(server);
+    const [busy, idle] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+    for (const socket of [busy, idle]) {
+      socket.write(request);
+      expect(String(await once(socket, 'data'))).toContain('Connection: keep-alive');
+    }
+    stopping = true;
+    const drained = drain(server, () => {}, { lastRequestsMs: 200 });
+    const closed = Promise.all([once(busy, 'close'), once(idle, 'close')]);
+    const answer = Promise.race([once(busy, 'data'), closed]);
+    const refused = once(connect(port, '127.0.0.1'), 'error');
+    busy.write(request);
+    expect(String(await answer)).toMatch(/^HTTP\/1.1 200 [^]*Connection: close[^]*done$/);
+    expect((await refused)[0]).toMatchObject({ code: 'ECONNREFUSED' });
+    await closed;
+    await drained;
   });
 
   it('does not wait for connections that are idle, and may be stopped twice', async () => {
@@ -22,8 +48,8 @@ describe('a server that stops', () => {
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(socket, 'data');
     const begin = performance.now();
-    await drain(server, () => {}, 10_000);
-    await drain(server, () => {}, 10_000);
+    await drain(server, () => {}, { withinMs: 10_000 });
+    await drain(server, () => {}, { withinMs: 10_000 });
     expect(performance.now() - begin).toBeLessThan(5_000);
   });
 });

@@ -1,8 +1,9 @@
 // The HTTP server: patient with the network, not with callers who keep it waiting; and how it stops.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../../brokers/problem.ts';
 import type { Door } from '../../mixins/platform.ts';
 import { render } from './failures.ts';
@@ -19,6 +20,11 @@ const HEADER_BYTES_MAX = 16_384;
 const CONNECTIONS_MAX = 10_000;
 /** How long running requests have to finish once the server stops, in milliseconds. */
 export const DRAIN_MS = 3_000;
+/**
+ * How long a gateway that is one of several bears idle connections once it stops, in milliseconds: callers who keep theirs
+ * busy learn from an answer that it closes, instead of writing into a closing one. Longer than a busy machine's hiccup.
+ */
+export const LAST_REQUESTS_MS = 500;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -58,12 +64,21 @@ export function portOf(server: Server): number {
 
 /**
  * Takes no more connections, lets running requests finish, and cuts off what is not done within the time.
- * `endStreams` ends what would never finish by itself.
+ * `endStreams` ends what would never finish by itself. For `lastRequestsMs` (default 0) idle connections may still bring a
+ * request; the handler answers with `Connection: close` meanwhile.
  */
-export async function drain(server: Server, endStreams: () => void, withinMs: number = DRAIN_MS): Promise<void> {
+export async function drain(
+  server: Server,
+  endStreams: () => void,
+  { withinMs = DRAIN_MS, lastRequestsMs = 0 }: { readonly withinMs?: number; readonly lastRequestsMs?: number } = {},
+): Promise<void> {
   if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+  // The close of an HTTP server ends idle connections at once, with whatever is on its way on them; that of any server, none.
+  NetServer.prototype.close.call(server);
   endStreams();
+  if (lastRequestsMs > 0) await Promise.race([closed, delay(lastRequestsMs)]);
+  server.close();
   // A connection becomes idle when its last answer is out; only then may it be closed.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
   const cutOff = setTimeout(() => server.closeAllConnections(), withinMs);

@@ -14,7 +14,7 @@ import type { Settings } from '../../../mixins/settings.ts';
 import { leaveCatalogueOut, loadCatalogue } from '../catalogue/load.ts';
 import { type DataDir, openDataDir } from '../data-dir.ts';
 import { ensureFirstStaff } from '../first-staff.ts';
-import { keyIn } from '../keys.ts';
+import { keyIn } from '../../node/keys.ts';
 import { migrationsOfAll } from '../migrations.ts';
 import { planKafka } from '../servers/kafka.ts';
 import { markOf } from '../servers/orphans.ts';

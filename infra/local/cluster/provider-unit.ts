@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataDir } from '../data-dir.ts';
-import { keyIn } from '../keys.ts';
+import { keyIn } from '../../node/keys.ts';
 import { startServer } from '../servers/server-process.ts';
 import type { Unit } from '../servers/supervisor.ts';
 

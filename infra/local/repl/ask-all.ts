@@ -2,7 +2,7 @@
 // node that was gone before the REPL came, of which only others know.
 
 import { Errors, type ServiceBroker } from 'moleculer';
-import { nodesWith } from '../repl-server.ts';
+import { nodesWith } from '../../node/repl-server.ts';
 
 /** A node that takes longer counts as silent, in milliseconds. */
 const ANSWER_WITHIN_MS = 2_000;

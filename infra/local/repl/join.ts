@@ -8,7 +8,7 @@ import { type BrokerOptions, ServiceBroker } from 'moleculer';
 import type { Settings } from '../../../mixins/settings.ts';
 import { brokerOptions } from '../../../moleculer.config.ts';
 import { readAddresses } from '../cluster/addresses.ts';
-import { replSocket } from '../repl-server.ts';
+import { replSocket } from '../../node/repl-server.ts';
 import { fitsSocket, SocketNode } from '../socket-transporter.ts';
 import type { Operator } from './operator.ts';
 

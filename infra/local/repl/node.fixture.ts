@@ -10,7 +10,7 @@ import { simulatedProvider } from '../../../mixins/provider-simulated.ts';
 import { readSettings } from '../../../mixins/settings.ts';
 import { brokerOptions } from '../../../moleculer.config.ts';
 import { servicesNamed } from '../../../services/services.ts';
-import { replService } from '../repl-server.ts';
+import { replService } from '../../node/repl-server.ts';
 
 export interface TestNodeOptions {
   readonly nodeId: string;

@@ -2,7 +2,7 @@
 
 import type { ServiceBroker } from 'moleculer';
 import type { GuardState } from '../../../mixins/provider.ts';
-import type { ActorLine, CircuitsOfNode, OutboxLine, ProcessOfNode, WaitingLine } from '../repl-server.ts';
+import type { ActorLine, CircuitsOfNode, OutboxLine, ProcessOfNode, WaitingLine } from '../../node/repl-server.ts';
 import { askAll } from './ask-all.ts';
 
 export type Print = (text: string) => void;

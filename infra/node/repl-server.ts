@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServiceBroker, ServiceSchema } from 'moleculer';
 import type { Hosting } from '../../mixins/hosts.mixin.ts';
 import { BUCKETS, type StoredOutgoing } from '../../mixins/store.ts';
-import { fitsSocket, SocketHub } from './socket-transporter.ts';
+import { fitsSocket, SocketHub } from '../local/socket-transporter.ts';
 
 /** Rows of one outbox that are looked at; more is told as "at least". */
 const ROWS_MAX = 10_000;

@@ -4,8 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncFolder } from './durable-files.ts';
-import { StartRefused } from './start-refused.ts';
+import { syncFolder } from '../local/durable-files.ts';
+import { StartRefused } from '../local/start-refused.ts';
 
 /** Bytes of every secret of the installation. */
 export const SECRET_BYTES = 32;
