@@ -2,19 +2,24 @@
 //
 //   call ─► node of the key ──► answer
 //             │  lost · stopping ──────────► next node of the key, with the rest of the deadline
-//             └─ silent for attemptMs ─────► the same, while repeats of this kind are a small share of all calls
+//             └─ no answer for attemptMs, and none to pings ─► the same, while such repeats are a small share of all calls
 //
 // The silent or lost node may have done what was asked, or do it later: whatever is called must bear a repeat, as commands
 // do by the id that the gateway gives them. A call with a stream, or to a node by name, is never repeated.
 
-import type { CallingOptions, Context, Middleware, ServiceBroker } from 'moleculer';
+import { type CallingOptions, type Context, Errors, type Middleware, type ServiceBroker } from 'moleculer';
 import { isNodeStopping } from './problem.ts';
 import type { PlacementOptions } from './rendezvous.ts';
 
 /** How often one call is tried, the first time included. */
 export const ATTEMPTS_MAX = 3;
-/** How long a node may take before another one is asked, in milliseconds; an action can say otherwise (`attemptMs`). */
+/**
+ * How long a node may take before it is asked whether it is there at all, in milliseconds; an action can say otherwise
+ * (`attemptMs`). One that answers its pings is slow, not silent: its store may be, which is the other nodes' store too.
+ */
 export const ATTEMPT_MS = 1_500;
+/** How often it is asked again, in milliseconds. */
+const LOOK_MS = 250;
 /** With less of the deadline left than this a repeat would be in vain, in milliseconds. */
 export const REST_MIN_MS = 20;
 /** Calls repeated because of silence, per call made: an overloaded cluster is silent too, and must not be asked twice. */
@@ -24,7 +29,7 @@ export const SILENCE_RESERVE = 1_000;
 
 /** What an action says of its attempts. */
 export interface AttemptOptions {
-  /** How long its node may take before another one is asked, in milliseconds. */
+  /** How long its node may take before it is asked whether it is there, in milliseconds. */
   readonly attemptMs?: number;
 }
 
@@ -63,6 +68,7 @@ export function failover(): Middleware {
 
   async function follow(first: Answering, attempts: Attempts): Promise<unknown> {
     for (let answering = first, made = 1; ; made++) {
+      const stopWatching = attempts.watch(answering);
       try {
         const data = await answering;
         // What the action has set for its caller is looked for in the context of the first attempt.
@@ -75,6 +81,8 @@ export function failover(): Middleware {
         if (fate === undefined || made === ATTEMPTS_MAX || !attempts.goesOnWithout(node as string)) throw error;
         if (fate === 'silent' && !silence.take()) throw error;
         answering = attempts.next();
+      } finally {
+        stopWatching();
       }
     }
   }
@@ -92,6 +100,8 @@ export function failover(): Middleware {
 interface Attempts {
   readonly action: string;
   first(): Answering;
+  /** Gives the attempt up when its node is silent and there is another one. Returns the way to stop looking. */
+  watch(answering: Answering): () => void;
   /** Leaves out the node that has failed; whether another one can be asked in time. */
   goesOnWithout(failed: string): boolean;
   next(): Answering;
@@ -101,31 +111,55 @@ function plan(broker: ServiceBroker, action: string, params: unknown, options: O
   const { timeout, attemptMs = ATTEMPT_MS } = limitsOf(broker, action, options);
   const deadline = timeout > 0 ? performance.now() + timeout : Number.POSITIVE_INFINITY;
   const avoid = [...(options.avoid ?? [])];
+  const othersThan = (nodes: readonly string[]) =>
+    liveNodes(broker, action).filter((node) => !nodes.includes(node)).length;
 
-  function attempt(isLast: boolean): Answering {
+  function attempt(): Answering {
     const rest = deadline - performance.now();
-    if (rest === Number.POSITIVE_INFINITY) return next(action, params, { ...options, avoid: [...avoid] });
-    const patience = isLast ? rest : Math.min(attemptMs, rest);
-    return next(action, params, { ...options, avoid: [...avoid], timeout: patience });
+    const limit = rest === Number.POSITIVE_INFINITY ? {} : { timeout: rest };
+    return next(action, params, { ...options, ...limit, avoid: [...avoid] });
   }
-  const others = () => liveNodes(broker, action).filter((node) => !avoid.includes(node)).length;
-  let made = 0;
 
   return {
     action,
-    first: () => {
-      made += 1;
-      return attempt(others() < 2);
+    first: attempt,
+    watch({ ctx }) {
+      const { nodeID } = ctx ?? {};
+      if (ctx === undefined || nodeID === undefined || nodeID === null || nodeID === broker.nodeID) return () => {};
+      const look = () => {
+        if (isSilent(broker, nodeID) && othersThan([...avoid, nodeID]) > 0) giveUp(broker, ctx.id, action, nodeID);
+        else timer = setTimeout(look, LOOK_MS);
+      };
+      let timer = setTimeout(look, attemptMs);
+      return () => clearTimeout(timer);
     },
     goesOnWithout: (failed) => {
       avoid.push(failed);
-      return deadline - performance.now() >= REST_MIN_MS && others() > 0;
+      return deadline - performance.now() >= REST_MIN_MS && othersThan(avoid) > 0;
     },
-    next: () => {
-      made += 1;
-      return attempt(made === ATTEMPTS_MAX || others() < 2);
-    },
+    next: attempt,
   };
+}
+
+/** The part of Moleculer's transit that is needed here. */
+interface Transit {
+  readonly pendingRequests: ReadonlyMap<string, { reject(error: Error): void }>;
+  removePendingRequest(id: string): void;
+  readonly tx: { isSilent?(nodeId: string): boolean };
+}
+
+/** Whether a node answers nothing any more; a transporter that cannot tell makes every late answer silence. */
+function isSilent(broker: ServiceBroker, nodeId: string): boolean {
+  const { tx } = broker.transit as unknown as Transit;
+  return tx.isSilent?.(nodeId) ?? true;
+}
+
+/** Ends an attempt as its time-out would: whoever counts the unanswered, such as the breaker, counts it. */
+function giveUp(broker: ServiceBroker, id: string, action: string, nodeID: string): void {
+  const transit = broker.transit as unknown as Transit;
+  const request = transit.pendingRequests.get(id);
+  transit.removePendingRequest(id);
+  request?.reject(new Errors.RequestTimeoutError({ action, nodeID }));
 }
 
 function limitsOf(broker: ServiceBroker, action: string, options: Options) {

@@ -1,6 +1,6 @@
 // Goal: the cluster as its users start it lives through a real day while a node of each service dies, and the books agree.
-// Method: `npm run cluster`, a day of a real retailer replayed by `npm run replay`, during which one node after another is
-// killed (-9), by the process ids that `npm run repl` tells. Then the replay's own reconciliation, the provider's book, a
+// Method: `npm run cluster`, a day of a real retailer replayed by `npm run replay`. As soon as it places orders, one node of
+// each service that an order needs is killed (-9), then one of each other, by the process ids that `npm run repl` tells. Then the replay's own reconciliation, the provider's book, a
 // second replay that must change nothing, and one Ctrl-C after which nothing is left running.
 
 import { spawn } from 'node:child_process';
@@ -22,10 +22,10 @@ import { createClient, signIn } from './client.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Services that customers and staff need all day have a second node. */
 const NODES = 'orders=2,inventory=2,payments=2,carts=2,products=2,users=2,api=2';
+/** An order is not placed and paid without them: killed while orders are placed. */
+const ORDER_PATH = ['orders', 'inventory', 'payments'] as const;
 const SERVICES = [
-  'orders',
-  'inventory',
-  'payments',
+  ...ORDER_PATH,
   'carts',
   'products',
   'users',
@@ -41,6 +41,8 @@ const READY_MAX_MS = 60_000;
 const MEMORY_MAX_BYTES = 3.5 * 2 ** 30;
 const STOP_MAX_MS = 25_000;
 const BACK_WITHIN_MS = 30_000;
+/** The replay reads its file and imports its products before. */
+const FIRST_ORDER_WITHIN_MS = 60_000;
 const ADMIN = { ADMIN_EMAIL: 'admin@shop.example', ADMIN_PASSWORD: 'a password for tests' };
 
 const reason = missingServers();
@@ -118,22 +120,52 @@ function openRepl() {
   };
 }
 
-/** Ends one node of each service, each once the one before is back. */
-async function killOneOfEach(): Promise<readonly string[]> {
+interface Kill {
+  readonly node: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/**
+ * Ends one node of each service: those of the order path together, as soon as there are orders, then each other once the
+ * one before is back.
+ */
+async function killOneOfEach(): Promise<readonly Kill[]> {
   const repl = openRepl();
-  const killed: string[] = [];
+  const killed: Kill[] = [];
+  const kill = (node: string, pid: number) => {
+    process.kill(pid, 'SIGKILL');
+    killed.push({ node, at: Date.now() });
+  };
   try {
-    for (const service of SERVICES) {
+    // Asked for before: an answer takes as long as many orders.
+    const pids: number[] = [];
+    for (const service of ORDER_PATH) pids.push(await repl.pidOf(`${service}-1`));
+    await firstOrder();
+    ORDER_PATH.forEach((service, i) => kill(`${service}-1`, pids[i] as number));
+    for (const [i, service] of ORDER_PATH.entries()) await repl.pidOf(`${service}-1`, pids[i]);
+    for (const service of SERVICES.slice(ORDER_PATH.length)) {
       const node = `${service}-1`;
       const pid = await repl.pidOf(node);
-      process.kill(pid, 'SIGKILL');
-      killed.push(node);
+      kill(node, pid);
       await repl.pidOf(node, pid);
     }
   } finally {
     await repl.close();
   }
   return killed;
+}
+
+/** Resolves once the shop has an order. */
+async function firstOrder(): Promise<void> {
+  const client = createClient(cluster.url);
+  try {
+    const token = await signIn(client, ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD);
+    const list = () => client.expect<{ readonly items: readonly object[] }>([200], '/api/v1/orders?limit=1', { token });
+    await until('the first order is there', async () => (await list()).items.length > 0, FIRST_ORDER_WITHIN_MS);
+  } finally {
+    client.close();
+  }
 }
 
 /** Everything the cluster runs: its own processes, and PostgreSQL, which is not marked but below it. */
@@ -148,8 +180,8 @@ function captures(): readonly string[] {
     .toSorted();
 }
 
-/** What the shop says was captured: every order but those that cost nothing. */
-async function totals(): Promise<readonly string[]> {
+/** All orders, as staff exports them. */
+async function exportedOrders(): Promise<readonly Exported[]> {
   const client = createClient(cluster.url);
   try {
     const token = await signIn(client, ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD);
@@ -159,17 +191,23 @@ async function totals(): Promise<readonly string[]> {
       .split('\n')
       .map((line) => JSON.parse(line) as Exported);
     expect(orders).toHaveLength(ORDERS);
-    return orders
-      .filter(({ total }) => Number(total.amount) > 0)
-      .map(({ id, total }) => `${id} ${total.amount} ${total.currency}`)
-      .toSorted();
+    return orders;
   } finally {
     client.close();
   }
 }
 
+/** What the shop says was captured: every order but those that cost nothing. */
+const totals = (orders: readonly Exported[]): readonly string[] =>
+  orders
+    .filter(({ total }) => Number(total.amount) > 0)
+    .map(({ id, total }) => `${id} ${total.amount} ${total.currency}`)
+    .toSorted();
+
 interface Exported {
   readonly id: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
   readonly total: { readonly amount: string; readonly currency: string };
 }
 
@@ -191,7 +229,7 @@ shown(
     })();
     const killed = await killing.finally(() => (over = true));
     await replaying;
-    expect(killed).toEqual(SERVICES.map((service) => `${service}-1`));
+    expect(killed.map(({ node }) => node)).toEqual(SERVICES.map((service) => `${service}-1`));
     for (const { code, said } of replays) expect({ code, said }).toMatchObject({ code: 0 });
     expect(replays[0]?.said).toContain(`${ORDERS} orders placed`);
 
@@ -199,7 +237,21 @@ shown(
     expect(again).toMatchObject({ code: 0, said: expect.stringContaining(`${ORDERS} were there already`) });
     expect(again.said).toContain('136 orders, 3081 lines, 27007 pieces, GBP 58960.79: equal to the file');
 
-    expect(captures()).toEqual(await totals());
+    const orders = await exportedOrders();
+    expect(captures()).toEqual(totals(orders));
+    // All orders are the first replay's: its day went on while nodes were away, and they died before it was over.
+    const placedAt = orders.map(({ createdAt }) => Date.parse(createdAt));
+    const [firstKill = Infinity] = killed.map(({ at }) => at);
+    const lastKill = killed.findLast(({ at }) => at < Math.max(...placedAt))?.at ?? 0;
+    const before = placedAt.filter((at) => at < firstKill).length;
+    const after = placedAt.filter((at) => at >= firstKill).length;
+    const onOrderPath = killed.slice(0, ORDER_PATH.length);
+    console.log(
+      `${before} orders before the first kill, ${after} after it, ${killed.filter(({ at }) => at <= lastKill).length} kills before the last order`,
+    );
+    expect(before).toBeGreaterThan(0);
+    expect(after).toBeGreaterThan(ORDERS / 4);
+    expect(onOrderPath.filter(({ at }) => at > lastKill)).toEqual([]);
 
     const processes = everyProcess();
     const bytes = processes.reduce((sum, pid) => sum + memoryOf(pid), 0);

@@ -18,8 +18,6 @@ export const DELIVERIES_MAX = 1_000;
 
 /** How long deliveries may take, in milliseconds; a host waits 5 s for an absent database before it answers `retry`. */
 export const RECEIVE_WITHIN_MS = 10_000;
-/** Work that nobody waits for may lag 2 s behind callers: only after that is a node silent, in milliseconds. */
-export const RECEIVE_ATTEMPT_MS = 4_000;
 
 /** What a service that hosts an actor has besides Moleculer's own. */
 export interface Hosting<S, C extends Message> extends Service {
@@ -77,7 +75,6 @@ export function hosts<S, C extends Message, E extends Message>(options: HostsOpt
       receive: {
         visibility: 'public',
         timeout: RECEIVE_WITHIN_MS,
-        attemptMs: RECEIVE_ATTEMPT_MS,
         bulkhead: RECEIVING,
         async handler(
           this: Hosting<S, C>,

@@ -237,6 +237,12 @@ export const variables = {
     meaning: 'The port of NATS on this machine.',
     example: '14222',
   }),
+  NATS_PASSWORD: optional(secretText, 'the compose file demands one', {
+    usedBy: ['compose'],
+    meaning: 'The password that its NATS demands of the user `souk`.',
+    example: 'a password',
+    secret: 'whole',
+  }),
   KAFKA_PORT: withDefault(port, '9092', {
     usedBy: ['compose'],
     meaning: 'The port of Kafka on this machine.',

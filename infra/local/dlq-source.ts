@@ -1,5 +1,5 @@
-// Where `npm run dlq` finds dead letters: in the Kafka it is told of, in that of the cluster that runs on DATA_DIR, or in
-// the PostgreSQL of the shop that does.
+// Where `npm run dlq` finds dead letters: in the Kafka it is told of; else, as the REPL finds the shop, in the Kafka of the
+// cluster or the PostgreSQL of the shop that runs on DATA_DIR, whichever was started last.
 
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,7 @@ import { type DeadLetters, openDeadLetters } from '../../mixins/kafka-log/dead-l
 import type { Settings } from '../../mixins/settings.ts';
 import { readAddresses } from './cluster/addresses.ts';
 import { NAME } from './postgres-cluster.ts';
+import { isClusterLast } from './repl/join.ts';
 
 /** A request that cannot be met; the message is a sentence. */
 export class DlqRefused extends Error {
@@ -23,14 +24,32 @@ export type DlqSource =
 export function dlqSource({ kafkaBrokers, dataDir }: Pick<Settings, 'kafkaBrokers' | 'dataDir'>): DlqSource {
   if (kafkaBrokers.length > 0) return { kind: 'Kafka', brokers: kafkaBrokers };
   const folder = resolve(dataDir);
-  const addresses = readAddresses(folder);
-  if (addresses !== undefined) return { kind: 'Kafka', brokers: addresses.kafkaBrokers };
+  if (isClusterLast(folder)) return { kind: 'Kafka', brokers: kafkaOf(folder) };
   const embedded = embeddedPostgres(folder);
   if (embedded !== undefined) return embedded;
   throw new DlqRefused(
     `There is nothing to ask: KAFKA_BOOTSTRAP_SERVERS is not set, and neither a cluster (npm run cluster) nor a shop ` +
       `(npm start) runs on the data in ${folder}. Start it, or set DATA_DIR.`,
   );
+}
+
+/** The Kafka of the cluster on a data folder. */
+function kafkaOf(folder: string): readonly string[] {
+  const brokers = read(folder)?.kafkaBrokers;
+  if (Array.isArray(brokers) && brokers.length > 0 && brokers.every((one) => typeof one === 'string')) return brokers;
+  throw new DlqRefused(
+    `${join(folder, 'cluster.json')} names no Kafka, as in "kafkaBrokers": ["127.0.0.1:9092"]: npm run cluster writes it anew.`,
+  );
+}
+
+function read(folder: string): { readonly kafkaBrokers?: unknown } | undefined {
+  try {
+    return readAddresses(folder);
+  } catch (error) {
+    throw new DlqRefused(`${join(folder, 'cluster.json')} cannot be read: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
 }
 
 /** Opens the dead letters there. */

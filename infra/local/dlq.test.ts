@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -141,7 +141,26 @@ describe('npm run dlq', () => {
     expect(dlqSource(here)).toMatchObject({ kind: 'PostgreSQL', url: 'postgres://souk:abc@127.0.0.1:20001/souk' });
     writeAddresses(folder, { url: 'http://127.0.0.1:1', natsUrl: 'nats://127.0.0.1:2', kafkaBrokers: ['127.0.0.1:3'] });
     expect(dlqSource(here)).toEqual({ kind: 'Kafka', brokers: ['127.0.0.1:3'] });
+    // A shop that was started since: the cluster was killed, and left its file.
+    writeFileSync(join(folder, 'repl.sock'), '');
+    const later = Date.now() / 1_000 + 60;
+    utimesSync(join(folder, 'repl.sock'), later, later);
+    expect(dlqSource(here)).toMatchObject({ kind: 'PostgreSQL' });
     expect(dlqSource({ ...here, kafkaBrokers: ['kafka:9092'] })).toEqual({ kind: 'Kafka', brokers: ['kafka:9092'] });
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ['{', 'cannot be read'],
+    ['null', 'names no Kafka'],
+    ['{"kafkaBrokers": []}', 'names no Kafka, as in "kafkaBrokers": ["127.0.0.1:9092"]'],
+    ['{"kafkaBrokers": "127.0.0.1:9092"}', 'names no Kafka'],
+  ])('does not guess from %s', (text, sentence) => {
+    const folder = mkdtempSync(join(tmpdir(), 'souk-dlq-'));
+    writeFileSync(join(folder, 'cluster.json'), text);
+    const ask = () => dlqSource({ kafkaBrokers: [], dataDir: folder });
+    expect(ask).toThrow(DlqRefused);
+    expect(ask).toThrow(sentence);
     rmSync(folder, { recursive: true });
   });
 });

@@ -21,7 +21,8 @@ async function run(broker: ServiceBroker, rebuild: boolean): Promise<{ readonly 
     const behind = await broker.call<Behind | null>('orders.historyBehind');
     if (behind === null) return { ok: true, said: none };
     const { orders, oldestMs } = behind;
-    const age = orders === 0 ? '' : `, the first of them for ${(oldestMs / 1_000).toFixed(1)} s`;
+    if (orders === 0) return { ok: true, said: 'The history is complete: it misses no order.' };
+    const age = `, the first of them for ${(oldestMs / 1_000).toFixed(1)} s`;
     return { ok: true, said: `The history misses ${orders} orders${age}; lists show them from PostgreSQL.` };
   }
   let all = 0;

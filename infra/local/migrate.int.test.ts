@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { openDatabase } from '../../mixins/postgres/database.ts';
 import { contexts, contextUrl, databaseKey } from '../../mixins/postgres/roles.ts';
+import { allKeys } from '../node/key-names.ts';
 import { type OwnPostgres, ownPostgres } from './own-postgres.fixture.ts';
 
 jest.setTimeout(60_000);
@@ -72,8 +73,8 @@ describe('npm run migrate', () => {
         expect.stringMatching(`${context}: role souk_${context} made; schema made; migrations`),
       );
     expect(said.at(-1)).toBe('Migrate: 8 schemas are up to date, those of the contexts each in the hands of its role.');
-    for (const context of contexts) {
-      const file = join(folder, 'keys', databaseKey(context));
+    for (const name of allKeys) {
+      const file = join(folder, 'keys', name);
       expect([statSync(file).mode & 0o777, readFileSync(file, 'utf8')]).toEqual([
         0o600,
         expect.stringMatching(/^\w{64}\n$/),

@@ -3,9 +3,9 @@
 //   DB_URL or DB_HOST   a server of a cluster: a role for each context, which owns its schema
 //   neither             the embedded PostgreSQL, started for it; `--roles` makes the roles there too
 //
-// The passwords of the roles are keys of the installation, made where they are missing: nodes find them in the same folder.
+// With the roles it makes what is missing of the keys of the installation, the passwords of the roles among them: nodes find
+// them in the same folder, and do not start without theirs.
 
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDatabase, UnpreparedDatabase } from '../../mixins/postgres/database.ts';
@@ -13,8 +13,10 @@ import { prepareContexts } from '../../mixins/postgres/prepare.ts';
 import { contexts, databaseKey, databaseUrl } from '../../mixins/postgres/roles.ts';
 import { BadSetting, readSettings, type Settings } from '../../mixins/settings.ts';
 import { StoreUnavailable } from '../../mixins/store.ts';
+import { endLeftBehind } from './cluster/left-behind.ts';
 import { openDataDir, StartRefused } from './data-dir.ts';
-import { keyIn } from '../node/keys.ts';
+import { allKeys } from '../node/key-names.ts';
+import { keyOf, makeKeys } from '../node/keys.ts';
 import { LOG_SCHEMA, migrationsOfAll } from './migrations.ts';
 import { startPostgres } from './postgres.ts';
 
@@ -45,8 +47,8 @@ async function migrateSchemas(url: string, which: (schema: string) => boolean): 
 /** Each context as its own role. */
 async function prepare(url: string, { keysDir, dataDir }: Settings): Promise<number> {
   const keys = keysDir ?? join(resolve(dataDir), 'keys');
-  mkdirSync(keys, { recursive: true, mode: 0o700 });
-  const passwordOf = (context: (typeof contexts)[number]) => keyIn(keys, databaseKey(context)).toString('hex');
+  makeKeys(keys, allKeys);
+  const passwordOf = (context: (typeof contexts)[number]) => keyOf(keys, databaseKey(context)).toString('hex');
   await prepareContexts({ url, migrations: await migrationsOfAll(), passwordOf, log: say });
   return contexts.length;
 }
@@ -55,6 +57,7 @@ async function prepare(url: string, { keysDir, dataDir }: Settings): Promise<num
 async function withEmbedded<T>(folder: string, work: (url: string) => Promise<T>): Promise<T> {
   const dataDir = openDataDir(folder);
   try {
+    await endLeftBehind(dataDir.path, say);
     const postgres = await startPostgres({ dataDir });
     try {
       return await work(postgres.url);

@@ -1,12 +1,13 @@
 // `npm run reset`: deletes the data folder, with everything the shop knows, after asking. `-- --yes` does not ask.
 //
-//   is it a shop's? ─► does no shop live on it? ─► yes? ─► a PostgreSQL left behind is ended ─► gone
+//   is it a shop's? ─► does no shop live on it? ─► yes? ─► a cluster or PostgreSQL left behind is ended ─► gone
 
 import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { BadSetting, readSettings } from '../../mixins/settings.ts';
+import { endLeftBehind } from './cluster/left-behind.ts';
 import { openDataDir, StartRefused } from './data-dir.ts';
 import { endOrphans } from './postgres-orphans.ts';
 
@@ -32,6 +33,7 @@ async function reset(folder: string, yes: boolean): Promise<string | undefined> 
   const dataDir = openDataDir(folder);
   try {
     if (!yes && !(await isAgreed(dataDir.path))) return undefined;
+    await endLeftBehind(dataDir.path, console.log);
     await endOrphans(join(dataDir.path, 'postgres'));
     rmSync(dataDir.path, { recursive: true, force: true });
     return `Deleted: ${dataDir.path}. The next npm start begins anew.`;

@@ -8,14 +8,17 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ServiceBroker } from 'moleculer';
 import { brokerOptions } from '../../moleculer.config.ts';
-import type { Settings } from '../../mixins/settings.ts';
+import { httpUrl } from '../../mixins/http-url.ts';
+import { readSettings, type Settings } from '../../mixins/settings.ts';
 import { services } from '../../services/services.ts';
 import { leaveCatalogueOut, loadCatalogue } from './catalogue/load.ts';
+import { endLeftBehind } from './cluster/left-behind.ts';
 import { type DataDir, openDataDir, StartRefused } from './data-dir.ts';
 import { type Dynamo, startDynamo } from './dynamodb.ts';
 import { embeddedPlatform } from './embedded-platform.ts';
 import { ensureFirstStaff } from './first-staff.ts';
 import { SECRET_BYTES } from '../node/keys.ts';
+import { turnOver } from '../node/log-file.ts';
 import { startPostgres } from './postgres.ts';
 import { freePort, startChild } from './processes.ts';
 import { replService, replTransporter } from '../node/repl-server.ts';
@@ -85,17 +88,22 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
   const port = options.settings.port === 0 ? await freePort() : options.settings.port;
   const dataDir = openDataDir(options.settings.dataDir);
   stops.push(() => dataDir.close());
-  const settings: Settings = { ...options.settings, port, dataDir: dataDir.path };
+  await endLeftBehind(dataDir.path, progress);
+  const url = httpUrl(options.settings.host, port);
+  // What tells nodes of a cluster apart and how they meet is not for one that holds everything.
+  const alone = { nodeId: readSettings({}).nodeId, natsUrl: undefined };
+  const settings: Settings = { ...options.settings, ...alone, port, dataDir: dataDir.path };
 
   progress('starting PostgreSQL, the DynamoDB API and the payment provider');
   const [postgres, dynamo, provider] = await allOrNone(stops, [
     startPostgres({ dataDir, onProgress: progress, log: (line) => progress(line), onExit: options.onBroken }),
     startDynamo({ dataDir }),
-    startProvider(dataDir, port, options),
+    startProvider(dataDir, url, options),
   ] as const);
 
   const providerUrl = `http://127.0.0.1:${provider.port}`;
   const logFile = join(dataDir.path, 'souk.log');
+  turnOver(logFile);
   const broker = new ServiceBroker({ ...brokerOptions(settings, logFile), ...replTransporter(dataDir.path) });
   const platform = embeddedPlatform({
     settings,
@@ -123,7 +131,6 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
     options.withoutCatalogue === true
       ? 0
       : await loadCatalogue(broker, (done, all) => progress('loading the catalogue', done / all));
-  const url = `http://${settings.host}:${port}`;
   return { url, broker, dataDir: dataDir.path, staff, products, providerUrl, dynamo, stop };
 }
 
@@ -140,7 +147,7 @@ async function allOrNone<T extends readonly Promise<{ stop(): Promise<unknown> }
   };
 }
 
-function startProvider(dataDir: DataDir, port: number, { webhooks = 'unanswered', onBroken }: ShopOptions) {
+function startProvider(dataDir: DataDir, shopUrl: string, { webhooks = 'unanswered', onBroken }: ShopOptions) {
   // The two keys that shop and provider share, as the real ones would be handed out by the provider.
   const apiKeyFile = keyFile(dataDir, 'provider-api-key');
   const secretFile = keyFile(dataDir, 'provider-webhooks');
@@ -159,7 +166,7 @@ function startProvider(dataDir: DataDir, port: number, { webhooks = 'unanswered'
       '--webhook-secret-file',
       secretFile,
       '--webhook-url',
-      `http://127.0.0.1:${port}/api/v1/payments/webhooks/simulated`,
+      `${shopUrl}/api/v1/payments/webhooks/simulated`,
       '--webhooks',
       webhooks,
     ],

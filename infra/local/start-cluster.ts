@@ -6,12 +6,15 @@
 import { parseArgs } from 'node:util';
 import { UnpreparedDatabase } from '../../mixins/postgres/database.ts';
 import { BadSetting, readSettings, unknownSettings } from '../../mixins/settings.ts';
+import { unusedSettings } from '../../mixins/unused-settings.ts';
 import { type Cluster, startCluster } from './cluster/cluster.ts';
 import { planNodes } from './cluster/plan.ts';
 import { StartRefused } from './data-dir.ts';
 import type { Change } from './servers/supervisor.ts';
-import { createTerminal } from './terminal.ts';
+import { createTerminal, withUsage } from './terminal.ts';
 
+const USAGE =
+  'Usage: npm run cluster -- [--nodes SERVICE=NUMBER,…] [--kafka 1|3], as in npm run cluster -- --nodes orders=3,api=2 --kafka 3';
 /** Longer than the supervisor itself takes. */
 const STOP_MAX_MS = 25_000;
 
@@ -38,12 +41,15 @@ async function end(reason: string, code: number): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(signal, 0));
 
 try {
-  const { values } = parseArgs({
-    options: { nodes: { type: 'string', default: '' }, kafka: { type: 'string', default: '1' } },
-  });
+  const options = {
+    nodes: { type: 'string', default: '' },
+    kafka: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  } as const;
+  const values = withUsage(USAGE, () => parseArgs({ options }).values);
   if (values.kafka !== '1' && values.kafka !== '3')
     throw new StartRefused(`--kafka ${values.kafka}: Kafka can have 1 node, or 3 of which one may be lost.`);
-  for (const hint of unknownSettings(process.env)) terminal.step(hint);
+  for (const hint of [...unknownSettings(process.env), ...unusedSettings(process.env, 'cluster')]) terminal.step(hint);
   starting = startCluster({
     settings: readSettings(process.env),
     nodes: planNodes(values.nodes),
@@ -73,6 +79,5 @@ function tell({ name, state, reason, pid }: Change): void {
 /** Its message says all there is to know. */
 function isPlain(error: unknown): boolean {
   if ([StartRefused, BadSetting, UnpreparedDatabase].some((kind) => error instanceof kind)) return true;
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return code.startsWith('ERR_PARSE_ARGS') || message.includes('. The end of ');
+  return (error as Error).message.includes('. The end of ');
 }

@@ -1,14 +1,18 @@
 // `npm start`: a shop on this machine. Shows what starts, then the address and three things to try; Ctrl-C drains and stops.
 
+import { parseArgs } from 'node:util';
 import { BadSetting, readSettings, unknownSettings } from '../../mixins/settings.ts';
+import { unusedSettings } from '../../mixins/unused-settings.ts';
 import { StartRefused } from './data-dir.ts';
 import { type Shop, startShop } from './shop.ts';
-import { createTerminal } from './terminal.ts';
+import { createTerminal, withUsage } from './terminal.ts';
 
 /** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */
 const STOP_MAX_MS = 5_000;
 /** Without its database the shop has nothing to finish: it says so to whoever waits, and ends. In milliseconds. */
 const BROKEN_STOP_MAX_MS = 1_000;
+
+const USAGE = 'Usage: npm start, with settings before it, as in PORT=4000 npm start; docs/configuration.md lists them.';
 
 const terminal = createTerminal(process.stdout);
 const startedAt = performance.now();
@@ -29,7 +33,8 @@ async function end(reason: string, code: number, withinMs: number = STOP_MAX_MS)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(signal, 0));
 
 try {
-  for (const hint of unknownSettings(process.env)) terminal.step(hint);
+  withUsage(USAGE, () => parseArgs({ options: { help: { type: 'boolean', default: false } } }).values);
+  for (const hint of [...unknownSettings(process.env), ...unusedSettings(process.env, 'start')]) terminal.step(hint);
   shop = await startShop({
     settings: readSettings(process.env),
     progress: terminal.step,

@@ -1,6 +1,7 @@
 // What a person sees while the shop starts: one line per step, a bar where the share is known, and what to do next.
 
 import type { WriteStream } from 'node:tty';
+import { StartRefused } from './start-refused.ts';
 
 const BAR_WIDTH = 30;
 
@@ -56,6 +57,26 @@ export function createTerminal(out: WriteStream): Terminal {
       process.stderr.write(`\n  The shop did not start. ${sentence}\n`);
     },
   };
+}
+
+/**
+ * The options that `read` finds after the command; with `--help` among them the usage is shown, and the program ends.
+ * @throws StartRefused with the usage, for an option that the command does not have
+ */
+export function withUsage<T extends { readonly help: boolean }>(usage: string, read: () => T): T {
+  let options: T;
+  try {
+    options = read();
+  } catch (error) {
+    // What Node adds on positional arguments is no help here.
+    const what = (error as Error).message.split(/\. (?:To specify|This command)/, 1)[0];
+    throw new StartRefused(`${what}.\n  ${usage}`, { cause: error });
+  }
+  if (options.help) {
+    console.log(usage);
+    process.exit(0);
+  }
+  return options;
 }
 
 /** A progress bar of a share between 0 and 1. */

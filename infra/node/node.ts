@@ -12,8 +12,11 @@ import { brokerOptions } from '../../moleculer.config.ts';
 import type { Door } from '../../mixins/platform.ts';
 import { BadSetting, demandCluster, readSettings, unknownSettings } from '../../mixins/settings.ts';
 import { servicesNamed } from '../../services/services.ts';
+import { allKeys, keysOf } from './key-names.ts';
+import { demandKeys } from './keys.ts';
+import { turnOver } from './log-file.ts';
 import { replService } from './repl-server.ts';
-import { nodePlatform } from './platform.ts';
+import { keysFolder, nodePlatform } from './platform.ts';
 
 /** A stop that takes longer than this is cut short: the data are safe at any moment. In milliseconds. */
 const STOP_MAX_MS = 8_000;
@@ -24,10 +27,14 @@ async function start(): Promise<void> {
   const settings = readSettings(process.env);
   demandCluster(settings);
   for (const hint of unknownSettings(process.env)) console.error(hint);
+  // Now, not at the first request that needs one.
+  demandKeys(keysFolder(settings), settings.services.length === 0 ? allKeys : keysOf(settings.services));
   const door = process.argv.includes('--door') ? await doorFromSupervisor() : undefined;
   const logs = join(settings.dataDir, 'nodes');
   mkdirSync(logs, { recursive: true, mode: 0o700 });
-  const broker = new ServiceBroker(brokerOptions(settings, join(logs, `${settings.nodeId}.log`)));
+  const logFile = join(logs, `${settings.nodeId}.log`);
+  turnOver(logFile);
+  const broker = new ServiceBroker(brokerOptions(settings, logFile));
   const alert = (what: string, particulars: object) => broker.logger.error(particulars, what);
   const platform = nodePlatform({ settings, alert, door });
   const services = servicesNamed(settings.services);

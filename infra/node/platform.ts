@@ -14,7 +14,7 @@ import { guarded } from '../../mixins/provider-guarded.ts';
 import { simulatedProvider } from '../../mixins/provider-simulated.ts';
 import type { PaymentProvider } from '../../mixins/provider.ts';
 import type { Settings } from '../../mixins/settings.ts';
-import { keyIn } from './keys.ts';
+import { keyOf } from './keys.ts';
 
 /** Connections of one context on one node, those of its lanes not counted. */
 const CONNECTIONS = 4;
@@ -31,16 +31,21 @@ export interface NodePlatform extends Platform {
   close(): Promise<void>;
 }
 
+/** Where a node finds its keys. */
+export function keysFolder({ keysDir, dataDir }: Pick<Settings, 'keysDir' | 'dataDir'>): string {
+  return keysDir ?? join(dataDir, 'keys');
+}
+
 /** A platform over what the settings name. Opens nothing before it is asked. */
 export function nodePlatform({ settings, alert, door }: NodePlatformOptions): NodePlatform {
   let log: Promise<EventLog> | undefined;
   let dynamo: DynamoDBClient | undefined;
   let provider: PaymentProvider | undefined;
   let mailer: Mailer | undefined;
-  const keys = settings.keysDir ?? join(settings.dataDir, 'keys');
+  const keys = keysFolder(settings);
   const secrets = new Map<string, Buffer>();
   const secret = (name: string) => {
-    const known = secrets.get(name) ?? keyIn(keys, name);
+    const known = secrets.get(name) ?? keyOf(keys, name);
     secrets.set(name, known);
     return known;
   };

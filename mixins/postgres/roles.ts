@@ -4,6 +4,7 @@
 //
 // The embedded mode signs in as the administrator instead; a cluster's nodes sign in as the role of the context.
 
+import { hostInUrl } from '../http-url.ts';
 import type { DatabaseSettings } from '../settings.ts';
 
 /** Contexts that keep what they own in PostgreSQL; the name of each is the name of its schema. */
@@ -49,8 +50,7 @@ export function contextUrl(database: DatabaseSettings, context: Context, passwor
 /** The URL of a database; a host that begins with `/` is the folder of a local socket. */
 export function databaseUrl({ host = '127.0.0.1', port, name }: DatabaseSettings, user: string, password: string) {
   const isSocket = host.startsWith('/');
-  // An IPv6 address stands in brackets, as in every URL.
-  const address = isSocket ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  const address = isSocket ? 'localhost' : hostInUrl(host);
   const [who, secret, database] = [user, password, name].map(encodeURIComponent);
   const url = `postgres://${who}:${secret}@${address}:${port}/${database}`;
   return isSocket ? `${url}?host=${encodeURIComponent(host)}` : url;

@@ -6,6 +6,7 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Context, Service } from 'moleculer';
 import ApiGateway from 'moleculer-web';
 import { Problem } from '../../brokers/problem.ts';
+import { httpUrl } from '../../mixins/http-url.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import type { SchemaOf } from '../../mixins/service-schema.ts';
 import { createTokens } from '../../mixins/tokens.ts';
@@ -125,7 +126,7 @@ export const apiService = (platform: Platform): SchemaOf<Api> => ({
       handler(this: Api) {
         const { host } = platform.settings;
         const port = portOf(this.server);
-        return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+        return { host, port, url: httpUrl(host, port) };
       },
     },
   },

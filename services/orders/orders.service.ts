@@ -5,10 +5,10 @@
 //   order.updated (log) ─► history/, where the platform wants one ─► GET /orders of customers
 
 import type { Context } from 'moleculer';
-import { type Order, orderActor, type OrderCommand } from '../../actors/order.ts';
+import { type Order, orderActor, type OrderCommand, type PlaceData } from '../../actors/order.ts';
 import { orderCommands } from '../../brokers/commands/order.ts';
 import type { LogRecord, Subscription } from '../../brokers/event-log.ts';
-import { orThrow, Problem, type ProblemDetail } from '../../brokers/problem.ts';
+import { orThrow, Problem, type ProblemDetail, statusOfSlug } from '../../brokers/problem.ts';
 import { CHANGING, READING, WAITING } from '../../mixins/bulkheads.ts';
 import type { Caller } from '../../mixins/caller.ts';
 import { consume } from '../../mixins/consume.ts';
@@ -36,9 +36,6 @@ import { createReader, createWaiting, type ReadOrder, type Versioned, type Waiti
 const ANSWER_WITHIN_MS = 2_000;
 /** How long cancel and refund wait for the provider's confirmation before they answer what is so far, in milliseconds. */
 const CONFIRM_WITHIN_MS = 2_000;
-/** After which silence another node is asked, in milliseconds: these actions wait for stock or the provider by themselves. */
-export const ATTEMPT_MS = 4_000;
-
 interface Orders extends Hosting<Order, OrderCommand>, Streaming {
   database: Database;
   readOrder: ReadOrder;
@@ -87,17 +84,21 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
 
   actions: {
     place: {
-      attemptMs: ATTEMPT_MS,
       bulkhead: WAITING,
       async handler(this: Orders, ctx: Context<PlaceParams, Caller>) {
         const { commandId, fingerprint } = ctx.meta;
         const id = idFromCommand(commandId);
-        const data = await preparePlace(
-          ctx,
-          id,
-          platform.secret('payment-tokens'),
-          platform.settings.paymentDeadlineMs,
-        );
+        const { paymentDeadlineMs } = platform.settings;
+        let data: PlaceData;
+        try {
+          data = await preparePlace(ctx, id, platform.secret('payment-tokens'), paymentDeadlineMs);
+        } catch (error) {
+          // The order itself may be the reason: a paid one empties its cart. What was placed before still holds.
+          const kept = isRefusal(error) ? await keptAnswer(this, id, commandId) : null;
+          if (kept === null) throw error;
+          if (kept.fingerprint !== undefined && kept.fingerprint !== fingerprint) throw reused();
+          return show(ctx.meta, kept);
+        }
         const told = orThrow(
           await this.host.tell(id, { type: 'Place', data }, { commandId, fingerprint, isNew: !ctx.meta.keyed }),
         );
@@ -109,16 +110,9 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
 
     /** The kept answer of an earlier request with this command id; null: there was none. */
     answered: {
-      async handler(this: Orders, ctx: Context<{ commandId: string; id?: string }, Caller>): Promise<Answer | null> {
-        const { commandId } = ctx.params;
-        const id = ctx.params.id ?? idFromCommand(commandId);
-        const loaded = await this.store.load({ ids: [id], rows: [], commands: [{ id, commandId }] });
-        const [handled] = loaded.handled.values();
-        const found = loaded.actors.get(id);
-        if (handled === undefined || found === undefined) return null;
-        const { fingerprint, answer } = handled;
-        if (answer !== undefined) return { fingerprint, status: 200, body: JSON.parse(answer) as object };
-        return { fingerprint, ...(await answerOf(this, id, { order: found.state as Order, version: found.version })) };
+      handler(this: Orders, ctx: Context<{ commandId: string; id?: string }, Caller>): Promise<Answer | null> {
+        const { commandId, id = idFromCommand(commandId) } = ctx.params;
+        return keptAnswer(this, id, commandId);
       },
     },
 
@@ -164,7 +158,6 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
     },
 
     cancel: {
-      attemptMs: ATTEMPT_MS,
       bulkhead: WAITING,
       async handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         await own(this, ctx);
@@ -172,21 +165,18 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
       },
     },
     ship: {
-      attemptMs: ATTEMPT_MS,
       bulkhead: CHANGING,
       handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         return change(this, ctx, { type: 'Ship', data: {} });
       },
     },
     deliver: {
-      attemptMs: ATTEMPT_MS,
       bulkhead: CHANGING,
       handler(this: Orders, ctx: Context<{ id: string }, Caller>) {
         return change(this, ctx, { type: 'Deliver', data: {} });
       },
     },
     refund: {
-      attemptMs: ATTEMPT_MS,
       bulkhead: WAITING,
       handler(
         this: Orders,
@@ -230,6 +220,23 @@ async function own(orders: Orders, ctx: Context<{ readonly id: string }, Caller>
 
 async function isHandled({ store }: Orders, id: string, commandId: string): Promise<boolean> {
   return (await store.load({ ids: [id], rows: [], commands: [{ id, commandId }] })).handled.size > 0;
+}
+
+/** What a command to this order has led to; null: it has not been handled. */
+async function keptAnswer(orders: Orders, id: string, commandId: string): Promise<Answer | null> {
+  const loaded = await orders.store.load({ ids: [id], rows: [], commands: [{ id, commandId }] });
+  const [handled] = loaded.handled.values();
+  const found = loaded.actors.get(id);
+  if (handled === undefined || found === undefined) return null;
+  const { fingerprint, answer } = handled;
+  if (answer !== undefined) return { fingerprint, status: 200, body: JSON.parse(answer) as object };
+  return { fingerprint, ...(await answerOf(orders, id, { order: found.state as Order, version: found.version })) };
+}
+
+/** Whether an error says no, here or on another node: not that something is away, or has too much to do. */
+function isRefusal(error: unknown): boolean {
+  const { type = '' } = error as { readonly type?: string };
+  return (statusOfSlug[type] ?? 500) < 500;
 }
 
 /** Gives a command to an existing order and answers with the order, refunds confirmed if they are quick. */

@@ -69,8 +69,14 @@ export async function createProduct(products: Creating, params: NewProductParams
     await open(products, [{ id, version: repeated?.version ?? version, product: state, stock }]);
   meta.$statusCode = 201;
   meta.$location = `/api/v1/products/${id}`;
-  meta.etag = etagOf(state, available);
-  return repeated?.answer === undefined ? answer(state) : (JSON.parse(repeated.answer) as object);
+  if (repeated?.answer !== undefined) {
+    meta.etag = etagOf(state, available);
+    return JSON.parse(repeated.answer) as object;
+  }
+  // For a repeat stock has counted the opening quantity already.
+  const now = repeated === undefined ? available : (await products.available.of([sku]))(sku);
+  meta.etag = etagOf(state, now);
+  return viewProduct(id, state, now);
 }
 
 /** Creates or edits a product for each row; resolves when stock has taken what the new ones opened with. */

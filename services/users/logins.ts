@@ -7,6 +7,7 @@
 // The cart is merged first: whoever is logged in finds in it what they had put into it before. If carts do not answer, the
 // login fails as a whole and can be repeated; nothing of the guest's cart is lost by that.
 
+import { randomUUID } from 'node:crypto';
 import type { Context } from 'moleculer';
 import { justRotatedTo, type User, type UserCommand } from '../../actors/user.ts';
 import { orThrow, Problem } from '../../brokers/problem.ts';
@@ -40,6 +41,16 @@ interface LoginOptions {
   readonly key: Buffer;
 }
 
+interface Opened {
+  readonly token: RefreshToken;
+  readonly user: User;
+}
+
+/** Whether the token opens what it was made for: nobody has refreshed or ended the login since. */
+function isCurrent({ token, user }: Opened): boolean {
+  return user.sessions[token.sessionId]?.token === hashOf(token);
+}
+
 /** The logins of the accounts that a host keeps. */
 export function createLogins({ host, tokens, key }: LoginOptions): Logins {
   async function answer(token: RefreshToken, user: User): Promise<Login> {
@@ -52,16 +63,24 @@ export function createLogins({ host, tokens, key }: LoginOptions): Logins {
     };
   }
 
+  /** Opens the login that this command names, or finds it open. */
+  async function openAs(id: string, { passwordHash }: User, commandId: string): Promise<Opened> {
+    const token = firstToken(key, id, commandId, passwordHash);
+    const { sessionId } = token;
+    const sealed = { verified: passwordHash, token: hashOf(token) };
+    const told = await host.tell(id, { type: 'OpenSession', data: { sessionId, sealed } }, { commandId: sessionId });
+    return { token, user: orThrow(told).state };
+  }
+
   return {
     async open(ctx, id, verified) {
       const { cartToken } = ctx.meta;
       if (cartToken !== undefined) await ctx.call<unknown, object>('carts.merge', { token: cartToken, userId: id });
-      const token = firstToken(id);
-      const { sessionId } = token;
-      const sealed = { verified: verified.passwordHash, token: hashOf(token) };
-      // A repeat of the request opens another login, because the token of this one is nowhere to be found again.
-      const told = await host.tell(id, { type: 'OpenSession', data: { sessionId, sealed } }, { commandId: sessionId });
-      return await answer(token, orThrow(told).state);
+      const first = await openAs(id, verified, ctx.meta.commandId);
+      if (isCurrent(first)) return await answer(first.token, first.user);
+      // A repeat so late that the login of the first attempt was refreshed or has ended: who has the password gets another.
+      const other = await openAs(id, verified, randomUUID());
+      return await answer(other.token, other.user);
     },
 
     async refresh(text, { commandId, fingerprint }) {
@@ -88,7 +107,7 @@ export function createLogins({ host, tokens, key }: LoginOptions): Logins {
       const token = readToken(text);
       if (token === undefined) return;
       const data = { sessionId: token.sessionId, sealed: { presented: hashOf(token) } };
-      await host.tell(token.userId, { type: 'CloseSession', data }, { commandId: firstToken(token.userId).sessionId });
+      await host.tell(token.userId, { type: 'CloseSession', data }, { commandId: randomUUID() });
     },
   };
 }

@@ -1,11 +1,14 @@
-// Refresh tokens. The first of a login is random; each one after it is computed from the one before with a key of the
-// installation, so that a refresh whose answer got lost gives the same token again although no token is ever stored.
+// Refresh tokens. The first of a login is computed from the request that opened it, each one after it from the one before,
+// with a key of the installation: so a request whose answer got lost gives the same token again, and no token is stored.
 //
-//   sr1.<account>.<login>.<secret>        stored: SHA-256 of the secret        next secret: HMAC(key, secret)
+//   sr1.<account>.<login>.<secret>        stored: SHA-256 of the secret
 //
-// Neither the database nor the key is enough to make one: that takes a token of the same login.
+//   first secret: HMAC(key, account, command id, password hash)        next secret: HMAC(key, secret)
+//
+// Neither the database nor the key alone is enough to make one: password hashes are salted, and leave the database nowhere.
 
-import { createHmac, hash, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
+import { derivedId } from '../../mixins/ids.ts';
 
 /** A token taken apart. */
 export interface RefreshToken {
@@ -14,13 +17,14 @@ export interface RefreshToken {
   readonly secret: string;
 }
 
-const SECRET_BYTES = 32;
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const TOKEN = new RegExp(`^sr1\\.(${UUID})\\.(${UUID})\\.([\\w-]{43})$`);
 
-/** The first token of a new login. */
-export function firstToken(userId: string): RefreshToken {
-  return { userId, sessionId: randomUUID(), secret: randomBytes(SECRET_BYTES).toString('base64url') };
+/** The first token of the login that a command opens; the same for each repeat, as long as the password is the same. */
+export function firstToken(key: Buffer, userId: string, commandId: string, passwordHash: string): RefreshToken {
+  const named = JSON.stringify(['login', userId, commandId, passwordHash]);
+  const secret = createHmac('sha256', key).update(named).digest('base64url');
+  return { userId, sessionId: derivedId('login', userId, commandId), secret };
 }
 
 /** The token that replaces this one; the same for each repeat. */

@@ -90,7 +90,7 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
             password,
             ...profile,
           });
-          // The answer is not kept, because it holds tokens: a repeat logs in with its password instead.
+          // The answer is not kept, because it holds tokens: a repeat shows its password, and finds the login that is open.
           if (repeated && !(await this.passwords.verify(password, user.passwordHash))) throw exists();
           const login = await this.logins.open(ctx, id, user);
           ctx.meta.$statusCode = 201;

@@ -8,6 +8,7 @@ import { writeDurably } from '../data-dir.ts';
 export interface Addresses {
   /** Of the gateways. */
   readonly url: string;
+  /** With user and password: not to be shown. */
   readonly natsUrl: string;
   /** "127.0.0.1:20001", several for a Kafka of several nodes. */
   readonly kafkaBrokers: readonly string[];

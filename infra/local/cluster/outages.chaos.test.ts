@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect } from '@jest/globals';
 import { topics } from '../../../brokers/topics.ts';
 import { kafkajsClient } from '../../../mixins/kafka-log/kafkajs-client.ts';
 import { itWhere } from '../../toolchain/it-where.ts';
+import { treeOf } from '../process-tree.ts';
 import {
   type Account,
   type Answer,
@@ -25,6 +26,9 @@ const ORDERS_MS = 50;
 const EVENTS_MS = 100;
 const DRAINED_WITHIN_MS = 30_000;
 const CALM_MS = 1_000;
+const WARM_MS = 6_000;
+/** Shorter than the time limits of statements (2 s) and of requests to DynamoDB (3 s). */
+const STANDS_STILL_MS = 1_900;
 
 const reason = missingServers();
 const shown = itWhere(reason === undefined, reason ?? '', 'fetched');
@@ -34,7 +38,7 @@ let product: { readonly id: string; readonly sku: string };
 
 beforeAll(async () => {
   if (reason !== undefined) return;
-  cluster = await startTestCluster({ nodes: 'orders=2' });
+  cluster = await startTestCluster({ nodes: 'orders=2,products=2,carts=2' });
   product = await cluster.product('3.75', 1_000_000);
 }, 120_000);
 
@@ -236,20 +240,27 @@ shown(
         return cluster.call('POST /api/v1/orders', cluster.wish([[product, 1]], { token, key: randomUUID() }));
       });
       const from = performance.now();
-      await until('six seconds are over', async () => {
-        const [row] = await orm.em
-          .getConnection()
-          .execute<{ lag: string }[]>(
-            `select coalesce(max(extract(epoch from now() - changed_at)) * 1000, 0) lag from orders.unprojected`,
-          );
-        lags.push(Number(row?.lag));
-        return performance.now() - from > 6_000;
-      });
+      await until(
+        'it was warm for six seconds',
+        async () => {
+          const [row] = await orm.em
+            .getConnection()
+            .execute<{ lag: string }[]>(
+              `select coalesce(max(extract(epoch from now() - changed_at)) * 1000, 0) lag from orders.unprojected`,
+            );
+          // The first seconds of new processes are those of their compilers.
+          if (performance.now() - from > WARM_MS) lags.push(Number(row?.lag));
+          return performance.now() - from > WARM_MS + 6_000;
+        },
+        WARM_MS + 10_000,
+      );
       const placed = await orders.stop();
       expect(placed.filter(({ answer }) => answer.status !== 201).map(({ answer }) => answer.text)).toEqual([]);
       const sorted = lags.toSorted((a, b) => a - b);
       const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
-      console.log(`${placed.length} orders of customers in 6 s: history behind by ${at(0.5)} ms, at most ${at(1)} ms`);
+      console.log(
+        `${placed.length} orders of customers in 12 s: history, once warm, behind by ${at(0.5)} ms, at most ${at(1)} ms`,
+      );
       expect(at(1)).toBeLessThanOrEqual(2_000);
     } finally {
       await orm.close(true);
@@ -257,6 +268,45 @@ shown(
     for (const { token } of customers) {
       const { items } = await cluster.expect(200, 'GET /api/v1/orders?limit=100', { token });
       expect(items.length).toBeGreaterThan(30);
+    }
+  },
+  60_000,
+);
+
+shown(
+  'a store that stands still for some seconds is waited for by services of two nodes as by those of one',
+  async () => {
+    const products = await Promise.all(Array.from({ length: 12 }, () => cluster.product()));
+    const carts = await Promise.all(
+      Array.from({ length: 12 }, () => cluster.expect(201, 'POST /api/v1/carts', { body: {} })),
+    );
+    for (const [store, ask] of [
+      ['postgres', (n: number) => cluster.call(`GET /api/v1/products/${products[n % products.length]?.id}`)],
+      [
+        'dynamodb',
+        (n: number) => {
+          const { id, token } = carts[n % carts.length];
+          const target = `PUT /api/v1/carts/${id}/lines/${product.id}`;
+          return cluster.call(target, { cartToken: token, body: { quantity: 1 + (n % 9) } });
+        },
+      ],
+    ] as const) {
+      let n = 0;
+      const sending = keepSending(75, () => ask(n++));
+      const passes = (ms: number, from = performance.now()) =>
+        until(`${ms} ms are over`, () => performance.now() - from > ms, ms + 5_000);
+      await passes(CALM_MS);
+      const frozen = treeOf(cluster.pidOf(store));
+      for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+      await passes(STANDS_STILL_MS);
+      for (const pid of frozen) process.kill(pid, 'SIGCONT');
+      await passes(3 * CALM_MS);
+      const seen = await sending.stop();
+      const statuses = Map.groupBy(seen, ({ answer }) => answer.status);
+      console.log(
+        `${store} still for ${STANDS_STILL_MS} ms: ${[...statuses].map(([status, { length }]) => `${length} × ${status}`).join(', ')}`,
+      );
+      expect([...statuses.keys()]).toEqual([200]);
     }
   },
   60_000,

@@ -21,3 +21,15 @@ it.each(['orders', 'order=2', 'orders=two', 'orders=0', 'orders=17', 'orders=-1'
     expect(() => planNodes(wish)).toThrow(wish);
   },
 );
+
+it('refuses a service that is named twice, rather than guess which number is meant', () => {
+  const twice = () => planNodes('orders=2, api=2, orders=3');
+  expect(twice).toThrow(StartRefused);
+  expect(twice).toThrow('--nodes orders=2, api=2, orders=3: orders is there twice. Name each service once.');
+});
+
+it.each([' ', ',', ' , '])('refuses "%s", which names nothing', (wish) => {
+  expect(() => planNodes(wish)).toThrow(
+    `--nodes "${wish}" names no service. Write service=number, as in orders=3,api=2.`,
+  );
+});

@@ -16,11 +16,15 @@ export interface NodePlan {
 /**
  * The nodes of a cluster.
  * @param wish the text after `--nodes`; empty: one of each service
- * @throws StartRefused naming what cannot be understood
+ * @throws StartRefused naming what cannot be understood, and a service that is named twice
  */
 export function planNodes(wish: string): readonly NodePlan[] {
   const counts = new Map<string, number>(serviceNames.map((name) => [name, 1]));
-  for (const part of wish.split(',').filter((text) => text.trim() !== '')) {
+  const parts = wish.split(',').filter((text) => text.trim() !== '');
+  if (wish !== '' && parts.length === 0)
+    throw new StartRefused(`--nodes "${wish}" names no service. Write service=number, as in orders=3,api=2.`);
+  const named = new Set<string>();
+  for (const part of parts) {
     const [, service = '', count = ''] = /^\s*([a-z]+)\s*=\s*(\d+)\s*$/.exec(part) ?? [];
     if (!counts.has(service)) {
       throw new StartRefused(
@@ -31,6 +35,9 @@ export function planNodes(wish: string): readonly NodePlan[] {
     if (nodes < 1 || nodes > NODES_MAX) {
       throw new StartRefused(`--nodes ${wish}: ${service} can have from 1 to ${NODES_MAX} nodes, not ${count}.`);
     }
+    if (named.has(service))
+      throw new StartRefused(`--nodes ${wish}: ${service} is there twice. Name each service once.`);
+    named.add(service);
     counts.set(service, nodes);
   }
   return [...counts].flatMap(([service, nodes]) =>

@@ -2,6 +2,7 @@
 // in the port's one queue until some gateway takes it, so a gateway that stops or starts costs no connection, and while the
 // only one is being restarted callers wait instead of being refused.
 
+import { lookup } from 'node:dns/promises';
 import { createServer, type Server } from 'node:net';
 import * as net from 'node:net';
 import type { Door } from '../../../mixins/platform.ts';
@@ -31,7 +32,9 @@ export interface SharedPort {
  */
 export async function openSharedPort(host: string, port: number): Promise<SharedPort> {
   await demandFree(host, port);
-  const handle = openHandle(host, port, host.includes(':') ? 6 : 4);
+  // Unlike `listen`, the handle takes addresses only.
+  const { address, family } = await lookup(host);
+  const handle = openHandle(address, port, family === 6 ? 6 : 4);
   if (typeof handle === 'number') throw refused(host, port, `error ${handle}`);
   const name: { port?: number } = {};
   handle.getsockname(name);

@@ -5,6 +5,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type BrokerOptions, ServiceBroker } from 'moleculer';
+import { NatsRefused } from '../../../brokers/nats-transporter.ts';
 import type { Settings } from '../../../mixins/settings.ts';
 import { brokerOptions } from '../../../moleculer.config.ts';
 import { readAddresses } from '../cluster/addresses.ts';
@@ -33,13 +34,21 @@ export type Place =
 export function findShop({ natsUrl, dataDir: folder }: Pick<Settings, 'natsUrl' | 'dataDir'>): Place {
   if (natsUrl !== undefined) return { kind: 'cluster', natsUrl, by: 'NATS_URL' };
   const dataDir = resolve(folder);
-  const [file, path] = [join(dataDir, 'cluster.json'), replSocket(dataDir)];
-  // One that was killed leaves its file behind: the newer one is of the shop that started last.
-  if (startedAt(file) > startedAt(path)) return { kind: 'cluster', natsUrl: natsUrlIn(dataDir, file), by: file };
+  const [file, path] = doorsOf(dataDir);
+  if (isClusterLast(dataDir)) return { kind: 'cluster', natsUrl: natsUrlIn(dataDir, file), by: file };
   if (existsSync(path)) return { kind: 'embedded', path };
   if (!fitsSocket(path))
     throw new NoShop(`The path ${path} is too long for a socket: start the shop with a DATA_DIR that lies less deep.`);
   throw new NoShop(`No shop is running on the data in ${dataDir}: npm start, or set DATA_DIR to the shop's.`);
+}
+
+/** What says where a cluster is, and where an embedded shop. */
+const doorsOf = (dataDir: string) => [join(dataDir, 'cluster.json'), replSocket(dataDir)] as const;
+
+/** Whether the last shop on the folder is a cluster. One that was killed leaves its file behind: the newer one counts. */
+export function isClusterLast(dataDir: string): boolean {
+  const [cluster, embedded] = doorsOf(dataDir);
+  return startedAt(cluster) > startedAt(embedded);
 }
 
 function startedAt(file: string): number {
@@ -94,14 +103,21 @@ async function joinCluster(broker: ServiceBroker, { natsUrl, by }: Extract<Place
   const late = Promise.withResolvers<never>();
   // Who signs in stays unsaid.
   const shown = natsUrl.replaceAll(/\/\/[^@/]*@/g, '//');
-  const sentence = `There is no NATS at ${shown}, where ${by} says that the cluster is: npm run cluster.`;
+  const sentence = `There is no NATS at ${shown}, where ${by} says that the cluster is. Was its supervisor killed? npm run cluster starts it again.`;
   const timeout = setTimeout(() => late.reject(new NoShop(sentence)), JOIN_WITHIN_MS);
-  await Promise.race([broker.start(), late.promise]);
-  clearTimeout(timeout);
+  try {
+    await Promise.race([broker.start(), late.promise]);
+  } catch (error) {
+    throw error instanceof NatsRefused ? new NoShop(error.message, { cause: error }) : error;
+  } finally {
+    clearTimeout(timeout);
+  }
   try {
     await broker.waitForServices('repl', JOIN_WITHIN_MS, LOOK_AGAIN_MS);
   } catch {
-    throw new NoShop(`NATS at ${shown} answers, but no node of the shop does: is the cluster starting or stopping?`);
+    throw new NoShop(
+      `NATS at ${shown} answers, but no node of the shop does: is the cluster starting or stopping, or was its supervisor killed? npm run cluster starts it again.`,
+    );
   }
 }
 

@@ -221,7 +221,7 @@ describe('npm run repl on a cluster', () => {
     const { code, said } = await piped('pids\n', {});
     expect([code, said.trim()]).toEqual([
       1,
-      `There is no NATS at ${nobody}, where ${file} says that the cluster is: npm run cluster.`,
+      `There is no NATS at ${nobody}, where ${file} says that the cluster is. Was its supervisor killed? npm run cluster starts it again.`,
     ]);
     rmSync(file);
     expect((await piped('pids\n', {})).said).toContain(`No shop is running on the data in ${folder}`);
@@ -423,6 +423,6 @@ it('without a NATS there is nothing to join', async () => {
   const { code, said } = await piped('', { NATS_URL: nowhere });
   expect([code, said.trim()]).toEqual([
     1,
-    `There is no NATS at ${nowhere}, where NATS_URL says that the cluster is: npm run cluster.`,
+    `There is no NATS at ${nowhere}, where NATS_URL says that the cluster is. Was its supervisor killed? npm run cluster starts it again.`,
   ]);
 });

@@ -66,6 +66,9 @@ describe('the compose file', () => {
     const { file = '' } = compose.configs['nats'] ?? {};
     expect(read('nats.ts')).toContain(`'${file.replace('./', '')}'`);
     expect(read(file)).toMatch(/^max_payload: \d+MB$/m);
+    const { file: users = '' } = compose.configs['nats-users'] ?? {};
+    expect(read(users)).toMatch(/^include nats\.conf\nauthorization { user: souk, password: \$NATS_PASSWORD }$/m);
+    expect(read('nats.ts')).toContain(`const USER = 'souk';`);
   });
 
   it('gives Kafka the settings that it has without containers', () => {
@@ -106,5 +109,6 @@ describe('the compose file', () => {
 
   it('holds no password', () => {
     expect(compose.services['postgres']?.environment?.['POSTGRES_PASSWORD']).toMatch(/^\$\{DB_PASSWORD:\?/);
+    expect(compose.services['nats']?.environment?.['NATS_PASSWORD']).toMatch(/^"\$\{NATS_PASSWORD:\?[^}]+\}"$/);
   });
 });

@@ -2,14 +2,15 @@
 //
 //   nats-server on the PATH? else in the cache? else built with Go into the cache? else the distribution's ─► started ─► PONG
 //
+// Who has the password may call everything, as anybody: it stands in a file of mode 600, never on a command line.
 // It keeps nothing: RPC is at most once, so a restart is as good as new.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { StartRefused } from '../data-dir.ts';
+import { StartRefused, writeDurably } from '../data-dir.ts';
 import { cached, ensureCached } from './cache.ts';
 import { stablePort } from './ports.ts';
 import { onPath, type Progress, run } from './run.ts';
@@ -24,6 +25,8 @@ const DISTRIBUTION = '/usr/sbin/nats-server';
 /** What no flag can say; the compose file takes it as well. */
 const SETTINGS = join(import.meta.dirname, 'nats.conf');
 const HOST = '127.0.0.1';
+/** Who signs in; the password tells whether he may. */
+const USER = 'souk';
 const ANSWER_MS = 1_000;
 
 export type Nats = Running & { readonly pid: number; readonly port: number; readonly url: string };
@@ -34,6 +37,8 @@ export type NatsOptions = {
   readonly mark: string;
   /** To come back on the same one; default: a free one. */
   readonly port?: number | undefined;
+  /** Demanded of every client; default: none, and whoever reaches the port may do everything. */
+  readonly password?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -76,7 +81,7 @@ export const missingNats = (): string =>
  * Starts the server; it must be there (`ensureNats`).
  * @throws StartRefused when there is none, Error with the end of the log when it does not start
  */
-export async function startNats({ folder, mark, port: wanted, signal }: NatsOptions): Promise<Nats> {
+export async function startNats({ folder, mark, port: wanted, password, signal }: NatsOptions): Promise<Nats> {
   const command = findNats();
   if (command === undefined) throw new StartRefused(missingNats());
   const port = wanted ?? (await stablePort());
@@ -85,19 +90,42 @@ export async function startNats({ folder, mark, port: wanted, signal }: NatsOpti
   const running = await startServer({
     name: 'NATS',
     command,
-    args: ['--config', SETTINGS, '--addr', HOST, '--port', String(port), '--name', name],
+    args: [
+      '--config',
+      password === undefined ? SETTINGS : settingsWith(password, folder),
+      '--addr',
+      HOST,
+      '--port',
+      String(port),
+      '--name',
+      name,
+    ],
     logFile: join(folder, 'nats.log'),
-    isReady: () => answersPing(port, name),
+    isReady: () => answersPing(port, name, password),
     mark,
     signal,
   });
-  return { ...running, port, url: `nats://${HOST}:${port}` };
+  return { ...running, port, url: natsUrl(port, password) };
 }
 
-/** Whether a NATS server on loopback answers, the one of this name if one is given; never rejects. */
-export function answersPing(port: number, name = ''): Promise<boolean> {
+/** Where clients find the server; with a password the address is a secret. */
+export const natsUrl = (port: number, password?: string): string =>
+  `nats://${password === undefined ? '' : `${USER}:${encodeURIComponent(password)}@`}${HOST}:${port}`;
+
+/** Writes the settings and who may connect into the folder; returns the file, which its owner alone may read. */
+function settingsWith(password: string, folder: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, 'nats.conf');
+  const authorization = `authorization { user: ${USER}, password: ${JSON.stringify(password)} }\n`;
+  writeDurably(file, readFileSync(SETTINGS, 'utf8') + authorization, 0o600);
+  return file;
+}
+
+/** Whether a NATS server on loopback answers who signs in, the one of this name if one is given; never rejects. */
+export function answersPing(port: number, name = '', password?: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect(port, HOST, () => socket.write('CONNECT {"verbose":false}\r\nPING\r\n'));
+  const signIn = { verbose: false, ...(password === undefined ? {} : { user: USER, pass: password }) };
+  const socket = connect(port, HOST, () => socket.write(`CONNECT ${JSON.stringify(signIn)}\r\nPING\r\n`));
   let heard = '';
   socket.setEncoding('utf8').on('data', (text: string) => {
     heard += text;

@@ -6,9 +6,10 @@
 // which a later run finds what this one left behind (orphans.ts).
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { turnOver } from '../../node/log-file.ts';
 import { MARK } from './orphans.ts';
 
 const POLL_MS = 20;
@@ -16,8 +17,6 @@ const READY_MS = 60_000;
 const STOP_MS = 5_000;
 const KILL_MS = 2_000;
 const LOG_TAIL_LINES = 8;
-/** A log that has grown past this is set aside at the next start, replacing the one before, so the disk does not fill. */
-const LOG_BYTES_MAX = 10_000_000;
 
 /** Something that runs and can end; what the supervisor watches over. */
 export type Running = {
@@ -124,8 +123,7 @@ function spawnServer({ command, args, logFile, mark, env, ipc, onSpawn }: Server
 
 function openLog(file: string): number {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
-  if (size > LOG_BYTES_MAX) renameSync(file, `${file}.1`);
+  turnOver(file);
   return openSync(file, 'a', 0o600);
 }
 

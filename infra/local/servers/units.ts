@@ -17,10 +17,10 @@ export interface Place {
   readonly mark: string;
 }
 
-/** NATS on a port of loopback. */
-export const natsUnit = (place: Place, port: number): Unit => ({
+/** NATS on a port of loopback; with a password it serves only who knows it. */
+export const natsUnit = (place: Place, port: number, password?: string): Unit => ({
   name: 'nats',
-  start: (signal) => startNats({ ...place, port, signal }),
+  start: (signal) => startNats({ ...place, port, password, signal }),
 });
 
 /** The nodes of a Kafka cluster: "kafka", or "kafka-1" to "kafka-3", which start together because they need each other. */
@@ -83,8 +83,8 @@ async function demandAnswer(url: string): Promise<void> {
   }
 }
 
-/** An address that may be shown. */
-export const hidePassword = (url: string): string => url.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:…@');
+/** An address that may be shown, or several of them with commas between. */
+export const hidePassword = (url: string): string => url.replace(/(:\/\/[^:@/]*):[^@/]*@/g, '$1:…@');
 
 /** Folders of the servers in a data folder. */
 export const serverFolder = (dataDir: DataDir, name: string): string => join(dataDir.path, 'servers', name);

@@ -45,9 +45,13 @@ describe('a customer', () => {
       placed.unshift(id);
       expect((await list(ada)).map((order) => order.id)).toEqual(placed);
     }
-    await shop.expect(200, `POST /api/v1/orders/${placed[0]}/cancel`, { token: ada.token });
+    const answer = await shop.expect(200, `POST /api/v1/orders/${placed[0]}/cancel`, { token: ada.token });
     const [cancelled] = await list(ada);
-    expect(cancelled).toEqual(await shop.orderOf(placed[0]!));
+    // Its refund may have been confirmed meanwhile.
+    expect(cancelled.id).toBe(answer.id);
+    expect(cancelled.updatedAt >= answer.updatedAt).toBe(true);
+    expect(['CANCELLED', 'REFUNDED', answer.status]).toContain(cancelled.status);
+    for (const id of placed.slice(1)) await shop.reaches(id, 'PAID');
     expect((await list(ada, '&reference=r-1')).map((order) => order.id)).toEqual([placed[1], placed[3]]);
     expect(await list(eve)).toEqual([]);
     await caughtUp();
@@ -126,7 +130,7 @@ describe('rebuilding', () => {
       });
     await caughtUp();
     expect((await command('--rebuild')).stdout).toMatch(/Rebuilt: every order is there; 8 partitions/);
-    expect((await command()).stdout).toMatch(/The history misses 0 orders/);
+    expect((await command()).stdout).toMatch(/The history is complete/);
     await expect(command('--again')).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('--again') });
   });
 

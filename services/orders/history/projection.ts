@@ -22,7 +22,7 @@ export const TOPIC = 'order.updated';
 /** Records of one batch: few, so that a list that waits for them finds them soon. */
 const BATCH_MAX = 200;
 /** How long a batch that is not full waits first, in milliseconds: of what happens to an order at once only the last is put. */
-const GATHER_MS = 250;
+const GATHER_MS = 500;
 /** Puts under way at a time, of one batch. */
 const IN_PARALLEL = 16;
 /** How often left-overs are looked for, and how long they have been waiting then, in milliseconds. */
