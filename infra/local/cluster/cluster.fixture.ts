@@ -27,6 +27,7 @@ export interface TestClusterOptions extends Pick<ClusterOptions, 'migrate' | 'pr
   readonly settings?: Partial<Settings>;
   readonly catalogue?: boolean;
   readonly webhooks?: 'all' | 'unanswered';
+  readonly kafkaNodes?: 1 | 3;
 }
 
 export type TestCluster = Awaited<ReturnType<typeof startTestCluster>>;
@@ -37,6 +38,7 @@ export async function startTestCluster({
   settings = {},
   catalogue = false,
   webhooks = 'unanswered',
+  kafkaNodes = 1,
   ...releases
 }: TestClusterOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'souk-cluster-'));
@@ -58,6 +60,7 @@ export async function startTestCluster({
     onGiveUp: (message) => givenUp.push(message),
     withoutCatalogue: !catalogue,
     webhooks,
+    kafkaNodes,
     ...releases,
   });
   const readyMs = performance.now() - startedAt;
