@@ -1,4 +1,5 @@
 // Activity and analytics together, over the real log: what goes in as events comes out as windows, once.
+import { logMigrations } from '../../mixins/embedded-log/embedded-log.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,6 @@ import { type LogNode, nodeOver } from '../../brokers/event-log.contract.ts';
 import type { EventLog, LogRecord } from '../../brokers/event-log.ts';
 import { partitionOf } from '../../brokers/log-appender.ts';
 import { itWhere } from '../../infra/toolchain/it-where.ts';
-import { Migration0001Log } from '../../mixins/embedded-log/migrations/0001-log.ts';
 import { postgresStorage } from '../../mixins/embedded-log/storage.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import { testDatabase, type TestDatabase } from '../../mixins/postgres/testing.ts';
@@ -52,7 +52,7 @@ let afterEffect: (node: LogNode, records: readonly LogRecord[]) => void;
 
 beforeEach(async () => {
   databases = {
-    log: await testDatabase({ migrations: [Migration0001Log], poolMax: 1 }),
+    log: await testDatabase({ migrations: logMigrations, poolMax: 1 }),
     activity: await testDatabase({ migrations: [Migration0001Activity], entities: [RequestRow] }),
     analytics: await testDatabase({
       migrations: [Migration0001Analytics],
