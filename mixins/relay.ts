@@ -19,6 +19,8 @@ export const OUTBOX_MEMORY_MAX = 50_000;
 /** How often leases are renewed while they must be kept, and how often left-overs are looked for, in milliseconds. */
 const RENEW_MS = 700;
 const SWEEP_MS = 1_500;
+/** The same while memory holds many rows, all of which a sweep reads again. */
+const SWEEP_MUCH_MS = 5_000;
 /** Rows younger than this are with the node that committed them, in milliseconds. */
 const LEFT_OVER_AFTER_MS = 3_000;
 /** The same while a lease has newly been taken (for `LEFT_OVER_AFTER_MS`): whoever held it is most likely dead. */
@@ -317,6 +319,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
   }
 
   const isBereft = () => Date.now() < bereftUntil;
+  const sweepMs = () => (known.size > SWEEP_ROWS ? SWEEP_MUCH_MS : SWEEP_MS);
 
   async function lease(): Promise<void> {
     held = await store.lease(holder);
@@ -332,7 +335,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
       let isMore = false;
       try {
         await lease();
-        if (left.size > 0 || isBereft() || Date.now() - sweptAt >= SWEEP_MS) {
+        if (left.size > 0 || isBereft() || Date.now() - sweptAt >= sweepMs()) {
           isMore = await sweep();
           sweptAt = Date.now();
         }
