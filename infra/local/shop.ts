@@ -4,7 +4,6 @@
 //
 // What was started is stopped in the opposite order, whether the start failed half way or the shop was told to end.
 
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ServiceBroker } from 'moleculer';
 import { brokerOptions } from '../../moleculer.config.ts';
@@ -13,10 +12,12 @@ import { readSettings, type Settings } from '../../mixins/settings.ts';
 import { services } from '../../services/services.ts';
 import { leaveCatalogueOut, loadCatalogue } from './catalogue/load.ts';
 import { endLeftBehind } from './cluster/left-behind.ts';
-import { type DataDir, openDataDir, StartRefused } from './data-dir.ts';
+import { type DataDir, openDataDir } from './data-dir.ts';
 import { type Dynamo, startDynamo } from './dynamodb.ts';
 import { embeddedPlatform } from './embedded-platform.ts';
 import { ensureFirstStaff } from './first-staff.ts';
+import { demandFree } from './free-port.ts';
+import { providerArgs } from './provider/command.ts';
 import { SECRET_BYTES } from '../node/keys.ts';
 import { turnOver } from '../node/log-file.ts';
 import { startPostgres } from './postgres.ts';
@@ -84,7 +85,7 @@ async function stopAll(stops: readonly Stop[]): Promise<void> {
 
 async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<void>): Promise<Shop> {
   const { progress } = options;
-  await demandFree(options.settings.host, options.settings.port);
+  await demandFree(options.settings.host, options.settings.port, 'npm start');
   const port = options.settings.port === 0 ? await freePort() : options.settings.port;
   const dataDir = openDataDir(options.settings.dataDir);
   stops.push(() => dataDir.close());
@@ -148,52 +149,12 @@ async function allOrNone<T extends readonly Promise<{ stop(): Promise<unknown> }
 }
 
 function startProvider(dataDir: DataDir, shopUrl: string, { webhooks = 'unanswered', onBroken }: ShopOptions) {
-  // The two keys that shop and provider share, as the real ones would be handed out by the provider.
-  const apiKeyFile = keyFile(dataDir, 'provider-api-key');
-  const secretFile = keyFile(dataDir, 'provider-webhooks');
+  const keys = join(dataDir.path, 'keys');
+  for (const name of ['provider-api-key', 'provider-webhooks']) dataDir.secret(name, SECRET_BYTES);
   return startChild({
     name: 'payment provider',
     // After a crash it comes back where the shop looks for it.
-    args: (providerPort) => [
-      '--disable-warning=ExperimentalWarning',
-      new URL('provider/provider.ts', import.meta.url).pathname,
-      '--port',
-      String(providerPort),
-      '--data',
-      join(dataDir.path, 'provider'),
-      '--api-key-file',
-      apiKeyFile,
-      '--webhook-secret-file',
-      secretFile,
-      '--webhook-url',
-      `${shopUrl}/api/v1/payments/webhooks/simulated`,
-      '--webhooks',
-      webhooks,
-    ],
+    args: (port) => providerArgs({ port, dataDir: dataDir.path, keys, shopUrl, webhooks }),
     onGiveUp: onBroken,
   });
-}
-
-/** The file with a shared key in hexadecimal, made on first use. */
-function keyFile(dataDir: DataDir, name: string): string {
-  dataDir.secret(name, SECRET_BYTES);
-  return join(dataDir.path, 'keys', name);
-}
-
-async function demandFree(host: string, port: number): Promise<void> {
-  if (port === 0) return;
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new StartRefused(
-              `Port ${port} on ${host} is taken by another program: end it, or choose another port, as in PORT=${port + 1} npm start.`,
-            )
-          : new StartRefused(`The shop cannot listen on ${host}:${port} (${error.message}): check HOST and PORT.`),
-      );
-    });
-    probe.listen(port, host, resolve);
-  });
-  await new Promise((resolve) => probe.close(resolve));
 }

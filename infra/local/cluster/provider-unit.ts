@@ -1,13 +1,12 @@
 // The simulated payment provider as a unit of the supervisor, on an address that stays the same.
 
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { DataDir } from '../data-dir.ts';
 import { keyIn } from '../../node/keys.ts';
+import { providerArgs } from '../provider/command.ts';
 import { startServer } from '../servers/server-process.ts';
 import type { Unit } from '../servers/supervisor.ts';
 
-const PROGRAM = fileURLToPath(new URL('../provider/provider.ts', import.meta.url));
 const ANSWER_MS = 1_000;
 
 export interface ProviderUnitOptions {
@@ -28,22 +27,7 @@ export function providerUnit({ dataDir, keys, port, shopUrl, mark, webhooks }: P
       startServer({
         name: 'The payment provider',
         command: process.execPath,
-        args: [
-          '--disable-warning=ExperimentalWarning',
-          PROGRAM,
-          '--port',
-          String(port),
-          '--data',
-          join(dataDir.path, 'provider'),
-          '--api-key-file',
-          join(keys, 'provider-api-key'),
-          '--webhook-secret-file',
-          join(keys, 'provider-webhooks'),
-          '--webhook-url',
-          `${shopUrl}/api/v1/payments/webhooks/simulated`,
-          '--webhooks',
-          webhooks,
-        ],
+        args: providerArgs({ port, dataDir: dataDir.path, keys, shopUrl, webhooks }),
         logFile: join(dataDir.path, 'nodes', 'provider.out'),
         isReady: () => answers(port),
         mark,

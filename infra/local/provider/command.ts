@@ -1,0 +1,36 @@
+// How the simulated payment provider is started beside a shop, in whichever mode.
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('provider.ts', import.meta.url));
+
+export interface ProviderCommand {
+  readonly port: number;
+  readonly dataDir: string;
+  /** The folder with the two keys that shop and provider share, as the real ones would be handed out by the provider. */
+  readonly keys: string;
+  readonly shopUrl: string;
+  /** Which charges are reported by webhook as well. */
+  readonly webhooks: 'all' | 'unanswered';
+}
+
+/** The words behind `node`. */
+export function providerArgs({ port, dataDir, keys, shopUrl, webhooks }: ProviderCommand): readonly string[] {
+  return [
+    '--disable-warning=ExperimentalWarning',
+    PROGRAM,
+    '--port',
+    String(port),
+    '--data',
+    join(dataDir, 'provider'),
+    '--api-key-file',
+    join(keys, 'provider-api-key'),
+    '--webhook-secret-file',
+    join(keys, 'provider-webhooks'),
+    '--webhook-url',
+    `${shopUrl}/api/v1/payments/webhooks/simulated`,
+    '--webhooks',
+    webhooks,
+  ];
+}
