@@ -1,0 +1,146 @@
+// What the stores hold when a run is over, read beside the code under test: by SQL, by the provider's SQLite file, by
+// Kafka's own protocol, and from the file of mails. Checkers compare it with the history; it knows nothing of clients.
+
+import type { Order } from '../../../actors/order-messages.ts';
+import type { Payment } from '../../../actors/payment.ts';
+import type { SkuRow, StockRow } from '../../../actors/stock.ts';
+import type { Charge, Refund, Void } from '../../../infra/local/provider/rows.ts';
+import type { CapturedMail } from '../../../mixins/mailer-capture.ts';
+import type { Json } from '../history/operation.ts';
+
+/** Contexts whose actors live in PostgreSQL tables of one family (`mixins/postgres/actor-tables.ts`). */
+export type ActorContext = 'orders' | 'inventory' | 'payments' | 'products' | 'users' | 'notifications';
+
+/** An actor as its context keeps it. */
+export interface StoredActor<S> {
+  readonly id: string;
+  readonly version: number;
+  readonly state: S;
+}
+
+/** One thing that happened, as the journal tells it. */
+export interface JournalEntry {
+  readonly id: string;
+  readonly version: number;
+  readonly index: number;
+  readonly type: string;
+  readonly data: Json;
+  readonly commandId: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** A message that had to leave. */
+export interface OutboxRow {
+  readonly seq: number;
+  readonly messageId: string;
+  /** `publish`: an event for a topic; `send`: a command for another actor; `perform`: work outside. */
+  readonly kind: 'publish' | 'send' | 'perform';
+  /** The topic, the receiving service or the task. */
+  readonly target: string;
+  readonly sender: string;
+  readonly key: string;
+  /** Milliseconds since 1970. */
+  readonly storedAt: number;
+  /** Missing: it has not left. */
+  readonly sentAt?: number;
+}
+
+/** A command that took effect. */
+export interface InboxRow {
+  readonly commandId: string;
+  readonly actorId: string;
+  readonly version: number;
+}
+
+/** What a context keeps beside its actors' states. */
+export interface ContextBooks {
+  readonly journal: readonly JournalEntry[];
+  readonly outbox: readonly OutboxRow[];
+  readonly inbox: readonly InboxRow[];
+  /** Commands that broke a rule and wait for a person. */
+  readonly parked: readonly { readonly actorId: string; readonly commandId: string; readonly reason: string }[];
+  /** Commands to oneself, later; `dueAt` in milliseconds since 1970. */
+  readonly timers: readonly { readonly actorId: string; readonly name: string; readonly dueAt: number }[];
+}
+
+/** A record of the event log. */
+export interface TopicRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  /** Of the event (`ce_id`); empty if it has none. */
+  readonly id: string;
+  /** By the producer (`ce_time`), milliseconds since 1970; NaN if it has none. */
+  readonly time: number;
+  /** By the log, milliseconds since 1970. */
+  readonly appendedAt: number;
+  /** Parsed; undefined if it is no JSON. */
+  readonly data: Json;
+  /** Why it lies among the dead letters. */
+  readonly reason?: string;
+}
+
+/** A closed window as the shop keeps it. */
+export interface StoredWindow {
+  readonly productId: string;
+  /** Milliseconds since 1970. */
+  readonly from: number;
+  readonly uniqueUsers: number;
+  readonly eventCount: number;
+}
+
+/** Balances of stock at one moment during the run, in one snapshot. */
+export interface Sample {
+  readonly at: number;
+  readonly balances: readonly StockBalance[];
+  /** Minor units by currency. */
+  readonly money: readonly {
+    readonly currency: string;
+    readonly held: number;
+    readonly owed: number;
+    readonly inFlight: number;
+  }[];
+  /** Age of the oldest message that has not left, by context, in milliseconds. */
+  readonly outboxLag: Readonly<Partial<Record<ActorContext, number>>>;
+  /** Proportional memory of all processes of the shop, in bytes. */
+  readonly memory?: number;
+}
+
+export interface StockBalance extends SkuRow {
+  readonly partition: string;
+  readonly sku: string;
+}
+
+export interface Books {
+  /** When they were read, milliseconds since 1970. */
+  readonly at: number;
+  /** Of the payment provider, from its own file. */
+  readonly ledger: {
+    readonly charges: readonly Charge[];
+    readonly refunds: readonly Refund[];
+    readonly voids: readonly Void[];
+  };
+  readonly orders: readonly StoredActor<Order>[];
+  readonly payments: readonly StoredActor<Payment>[];
+  /** Rows of stock by partition and key (`sku:…`, `reservation:…`, `return:…`, `movement:…`). */
+  readonly stock: readonly { readonly partition: string; readonly key: string; readonly row: StockRow }[];
+  readonly contexts: Readonly<Partial<Record<ActorContext, ContextBooks>>>;
+  /** All records of all topics, in order per partition. */
+  readonly topics: readonly TopicRecord[];
+  readonly deadLetters: readonly TopicRecord[];
+  /** What consumers have taken: the next offset of each group and partition. */
+  readonly positions: readonly {
+    readonly group: string;
+    readonly topic: string;
+    readonly partition: number;
+    readonly next: number;
+    readonly end: number;
+  }[];
+  readonly mails: readonly CapturedMail[];
+  readonly windows: readonly StoredWindow[];
+  /** What the windows say of events they did not count. */
+  readonly uncounted: { readonly late: number; readonly malformed: number };
+  readonly samples: readonly Sample[];
+}
