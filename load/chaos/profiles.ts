@@ -1,0 +1,92 @@
+// How large a campaign is. `npm run chaos -- --profile commit|nightly|release`.
+
+import { type FaultKind, faultKinds } from './faults/fault.ts';
+
+export interface Profile {
+  readonly name: 'commit' | 'nightly' | 'release';
+  readonly runs: number;
+  /** A run lasts at least so long, and longer if its faults take longer, in milliseconds. */
+  readonly runMs: number;
+  /** Operations that clients begin in a second. */
+  readonly perSecond: number;
+  /** Times in a run at which something goes wrong. */
+  readonly steps: number;
+  /** So many faults at once at most; how many is drawn for each step. */
+  readonly atOnceMax: number;
+  /** Faults are cut to this, in milliseconds. */
+  readonly faultMaxMs: number;
+  /** Between the end of a fault and the next one, in milliseconds. */
+  readonly calmMs: readonly [least: number, most: number];
+  /** Kinds that are drawn from. */
+  readonly kinds: readonly FaultKind[];
+  /** A campaign with fewer counted faults, or of fewer kinds, has shown nothing. Of a whole campaign. */
+  readonly atLeast: { readonly faults: number; readonly kinds: number };
+  readonly paymentDeadlineMs: number;
+  /** As after `--nodes`. */
+  readonly nodes: string;
+  readonly kafkaNodes: 1 | 3;
+  /** Runs that share a cluster; then a fresh one is started. */
+  readonly runsPerCluster: number;
+  /** An hour of load after the runs, for the memory of long-lived processes, in milliseconds. */
+  readonly loadMs: number;
+}
+
+/** Every service that may have several nodes has two, so that nobody need notice when one dies. */
+const NODES = 'orders=2,inventory=2,payments=2,carts=2,products=2,users=2,api=2';
+
+const commit: Profile = {
+  name: 'commit',
+  runs: 1,
+  runMs: 0,
+  perSecond: 60,
+  steps: 10,
+  atOnceMax: 1,
+  faultMaxMs: 4_000,
+  calmMs: [1_500, 2_500],
+  // What takes a second or two to happen and to heal; the others belong to the night.
+  kinds: [
+    'kill',
+    'pause',
+    'nats',
+    'postgres-backend',
+    'latency',
+    'reset',
+    'half-open',
+    'partition',
+    'provider',
+    'poison',
+    'crash-point',
+    'kafka',
+  ],
+  atLeast: { faults: 10, kinds: 6 },
+  paymentDeadlineMs: 5_000,
+  nodes: NODES,
+  kafkaNodes: 1,
+  runsPerCluster: 1,
+  loadMs: 0,
+};
+
+const nightly: Profile = {
+  name: 'nightly',
+  runs: 120,
+  runMs: 60_000,
+  perSecond: 110,
+  steps: 4,
+  atOnceMax: 3,
+  faultMaxMs: 30_000,
+  calmMs: [2_000, 5_000],
+  kinds: faultKinds,
+  atLeast: { faults: 240, kinds: 20 },
+  paymentDeadlineMs: 20_000,
+  nodes: NODES,
+  kafkaNodes: 3,
+  runsPerCluster: 10,
+  loadMs: 0,
+};
+
+/** All profiles by name. */
+export const profiles: Readonly<Record<Profile['name'], Profile>> = {
+  commit,
+  nightly,
+  release: { ...nightly, name: 'release', loadMs: 3_600_000 },
+};

@@ -1,0 +1,87 @@
+// A result that shows nothing fails as one that shows a violation does; parts of a campaign become one.
+import { describe, expect, it } from '@jest/globals';
+import type { Finding } from '../../../mixins/finding.ts';
+import type { FaultRecord } from '../faults/fault.ts';
+import { failures, judgements, machineOf, merged, type Result, type RunResult } from './result.ts';
+
+const finding = (invariant: string, wrongCount = 0, looked = 3): Finding => ({
+  invariant,
+  claim: `the claim of ${invariant}`,
+  looked,
+  of: 'orders',
+  wrongCount,
+  wrong: wrongCount === 0 ? [] : ['order o-1 is wrong'],
+});
+const fault = (kind: FaultRecord['kind'], evidence = ['another pid']): FaultRecord => ({
+  kind,
+  target: 'orders-1',
+  from: 1,
+  to: 2,
+  evidence,
+});
+const all = [...Array.from({ length: 15 }, (_, i) => `I${i + 1}`), ...Array.from({ length: 6 }, (_, i) => `L${i + 1}`)];
+const run = (number: number, changes: Partial<RunResult> = {}): RunResult => ({
+  number,
+  seed: number,
+  from: 0,
+  to: 1_000,
+  operations: { all: 10, ok: 10, fail: 0, unknown: 0, kinds: {} },
+  faults: [fault('kill'), fault('pause')],
+  findings: all.map((invariant) => finding(invariant)),
+  seconds: [],
+  ...changes,
+});
+const result = (...runs: RunResult[]): Result => ({
+  version: 1,
+  profile: 'nightly',
+  seed: 7,
+  began: '2026-11-21T00:00:00.000Z',
+  tookMs: 1,
+  machine: machineOf(),
+  commit: 'abc',
+  runs,
+});
+const bars = { faults: 2, kinds: 2 };
+
+describe('a campaign', () => {
+  it('passes if all was looked at, enough went wrong, and nothing is violated', () => {
+    expect(failures(result(run(1)), bars)).toEqual([]);
+  });
+
+  it.each<[string, RunResult[], RegExp]>([
+    ['no run', [], /nothing was shown/],
+    ['no operation', [run(1, { operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} } })], /No operation/],
+    ['a violation', [run(1, { findings: all.map((name) => finding(name, name === 'I7' ? 2 : 0)) })], /Run 1: I7 .*2 ×/],
+    ['an invariant that nobody claimed', [run(1, { findings: [finding('I1')] })], /I2 was never looked at/],
+    [
+      'an invariant that saw nothing',
+      [run(1, { findings: all.map((name) => finding(name, 0, name === 'L4' ? 0 : 1)) })],
+      /L4 was never/,
+    ],
+    ['faults without evidence', [run(1, { faults: [fault('kill'), fault('pause', [])] })], /1 faults have evidence/],
+    ['faults of one kind', [run(1, { faults: [fault('kill'), fault('kill')] })], /1 kinds/],
+    ['a run that broke off', [run(1, { error: 'the cluster did not start' })], /Run 1 broke off/],
+  ])('fails with %s', (_, runs, sentence) => {
+    expect(failures(result(...runs), bars).join('\n')).toMatch(sentence);
+  });
+});
+
+it('the invariants stand in their order, summed over the runs', () => {
+  const judged = judgements(result(run(1), run(2)));
+  expect(judged.map(({ invariant }) => invariant)).toEqual(all);
+  expect(judged[0]).toMatchObject({ looked: 6, wrongCount: 0 });
+});
+
+describe('parts', () => {
+  it('become one, with their runs in order', () => {
+    const whole = merged([result(run(3), run(4)), result(run(1), run(2))]);
+    expect(whole.runs.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+    expect(whole.tookMs).toBe(2);
+  });
+
+  it('are refused if they are of several campaigns, overlap, or are none', () => {
+    expect(() => merged([result(run(1)), { ...result(run(2)), seed: 8 }])).toThrow(/share profile and seed/);
+    expect(() => merged([result(run(1)), result(run(1))])).toThrow(/run 1 is in two parts/);
+    expect(() => merged([])).toThrow(/nothing to put together/);
+  });
+});
