@@ -17,7 +17,7 @@ import { type Dynamo, startDynamo } from './dynamodb.ts';
 import { embeddedPlatform } from './embedded-platform.ts';
 import { ensureFirstStaff } from './first-staff.ts';
 import { demandFree } from './free-port.ts';
-import { providerArgs } from './provider/command.ts';
+import { providerArgs, providerKeys } from './provider/command.ts';
 import { SECRET_BYTES } from '../node/keys.ts';
 import { turnOver } from '../node/log-file.ts';
 import { startPostgres } from './postgres.ts';
@@ -150,7 +150,7 @@ async function allOrNone<T extends readonly Promise<{ stop(): Promise<unknown> }
 
 function startProvider(dataDir: DataDir, shopUrl: string, { webhooks = 'unanswered', onBroken }: ShopOptions) {
   const keys = join(dataDir.path, 'keys');
-  for (const name of ['provider-api-key', 'provider-webhooks']) dataDir.secret(name, SECRET_BYTES);
+  for (const name of providerKeys) dataDir.secret(name, SECRET_BYTES);
   return startChild({
     name: 'payment provider',
     // After a crash it comes back where the shop looks for it.

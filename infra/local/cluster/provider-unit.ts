@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { DataDir } from '../data-dir.ts';
 import { keyIn } from '../../node/keys.ts';
-import { providerArgs } from '../provider/command.ts';
+import { providerArgs, providerKeys } from '../provider/command.ts';
 import { startServer } from '../servers/server-process.ts';
 import type { Unit } from '../servers/supervisor.ts';
 
@@ -11,7 +11,7 @@ const ANSWER_MS = 1_000;
 
 export interface ProviderUnitOptions {
   readonly dataDir: DataDir;
-  /** The folder with the two keys that shop and provider share, as a real provider would hand them out. */
+  /** The folder with the keys that shop and provider share, as a real provider would hand them out. */
   readonly keys: string;
   readonly port: number;
   readonly shopUrl: string;
@@ -20,7 +20,7 @@ export interface ProviderUnitOptions {
 }
 
 export function providerUnit({ dataDir, keys, port, shopUrl, mark, webhooks }: ProviderUnitOptions): Unit {
-  for (const name of ['provider-api-key', 'provider-webhooks']) keyIn(keys, name);
+  for (const name of providerKeys) keyIn(keys, name);
   return {
     name: 'provider',
     start: (signal) =>

@@ -2,6 +2,7 @@
 //
 //   POST /v1/charges {paymentId, orderId, amount, token}     POST /v1/payments/{paymentId}/void     GET /health
 //   POST /v1/refunds {refundId, paymentId, amount}           GET  /v1/payments/{paymentId}
+//   GET  /v1/charges?after=seq&limit=n                       GET  /v1/refunds?after=seq&limit=n      (listing.ts)
 //
 //   request ─► checked ─► effect in the ledger ─► committed ─► answer ─► could not be handed over? a webhook tells it
 //
@@ -12,6 +13,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { GroupCommit } from './group-commit.ts';
 import { Contradiction, type Ledger } from './ledger.ts';
+import { listing } from './listing.ts';
 import { amount, id, idempotencyKey, onlyFields, Problem, readObject, send, sendProblem } from './requests.ts';
 import type { Charge, Refund, Void } from './rows.ts';
 import { eventOf } from './webhooks.ts';
@@ -48,6 +50,8 @@ export interface ApiOptions {
   readonly ledger: Ledger;
   readonly lane: GroupCommit;
   readonly apiKey: string;
+  /** Who has this key may list charges and refunds, and nothing else; without one, nobody may. */
+  readonly listingKey?: string;
   /** Whether every outcome is told by webhook, or those whose answer could not be handed over. */
   readonly webhooks: 'all' | 'unanswered';
   /** Called when a webhook became due. */
@@ -55,9 +59,10 @@ export interface ApiOptions {
 }
 
 /** The request handler, and how it lets go of the answers it still holds back. */
-export function api({ ledger, lane, apiKey, webhooks, wake }: ApiOptions) {
+export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOptions) {
   const held = new Set<ServerResponse>();
   const keyDigest = digest(`Bearer ${apiKey}`);
+  const listingDigest = listingKey === undefined ? undefined : digest(`Bearer ${listingKey}`);
   const toAll = webhooks === 'all';
 
   async function takeCharge(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -168,7 +173,19 @@ export function api({ ledger, lane, apiKey, webhooks, wake }: ApiOptions) {
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '' } = request;
     if (url === '/health') return send(response, 200, { status: 'ok' });
-    if (!timingSafeEqual(digest(request.headers.authorization ?? ''), keyDigest)) {
+    const given = digest(request.headers.authorization ?? '');
+    const [, listed] = /^\/v1\/(charges|refunds)(?:\?|$)/.exec(method === 'GET' ? url : '') ?? [];
+    if (listed !== undefined) {
+      if (listingDigest === undefined || !timingSafeEqual(given, listingDigest)) {
+        throw new Problem(
+          401,
+          'unauthorized',
+          'The header "Authorization" must be "Bearer" and the key of the listing.',
+        );
+      }
+      return send(response, 200, listing(ledger, listed as 'charges' | 'refunds', url));
+    }
+    if (!timingSafeEqual(given, keyDigest)) {
       throw new Problem(401, 'unauthorized', 'The header "Authorization" must be "Bearer" and the API key.');
     }
     if (url === '/v1/charges') return only(method, 'POST', () => takeCharge(request, response));

@@ -57,6 +57,8 @@ export function openLedger(file: string) {
   const chargeOf = db.prepare(`SELECT ${chargeColumns} FROM charges WHERE payment_id = ?`);
   const lastCharge = db.prepare(`SELECT ${chargeColumns} FROM charges ORDER BY seq DESC LIMIT 1`);
   const chargesBackwards = db.prepare(`SELECT ${chargeColumns} FROM charges ORDER BY seq DESC`);
+  const chargesAfter = db.prepare(`SELECT ${chargeColumns} FROM charges WHERE seq > ? ORDER BY seq LIMIT ?`);
+  const refundsAfter = db.prepare(`SELECT ${refundColumns} FROM refunds WHERE seq > ? ORDER BY seq LIMIT ?`);
   const insertCharge = db.prepare(
     'INSERT INTO charges (payment_id, order_id, amount, currency, status, reason, at, ready_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
@@ -174,6 +176,12 @@ export function openLedger(file: string) {
     delivered: (id: string, at: number) => delivered.run(at, id),
     postponed: (id: string, dueAt: number) => postponed.run(dueAt, id),
     hastenAll: (now: number) => hasten.run(now, now, NEVER),
+
+    /** Charges and refunds in the order of their commits, each with its place: nothing appears later at a place passed. */
+    chargesAfter: (seq: number, limit: number) =>
+      chargesAfter.all(seq, limit).map((row) => ({ seq: row['seq'] as number, ...toCharge(row) })),
+    refundsAfter: (seq: number, limit: number) =>
+      refundsAfter.all(seq, limit).map((row) => ({ seq: row['seq'] as number, ...toRefund(row) })),
 
     /** The charges of the last moments before the last one: a crash may have kept their answers from being read. */
     lastCharges(withinMs: number): Charge[] {

@@ -13,6 +13,7 @@ import { type Child, startChild } from '../processes.ts';
 import { readLedger } from './ledger.ts';
 
 const API_KEY = 'key-of-the-test';
+const LISTING_KEY = 'listing-key-of-the-test';
 const SECRET = 'secret-of-the-test';
 const WAIT_MS = 20_000;
 const POLL_MS = 10;
@@ -29,6 +30,7 @@ export type Scene = Awaited<ReturnType<typeof startScene>>;
 export async function startScene(webhooks: 'all' | 'unanswered' = 'unanswered') {
   const dir = mkdtempSync(join(tmpdir(), 'souk-provider-'));
   writeFileSync(join(dir, 'api-key'), `${API_KEY}\n`);
+  writeFileSync(join(dir, 'listing-key'), `${LISTING_KEY}\n`);
   writeFileSync(join(dir, 'webhook-secret'), `${SECRET}\n`);
 
   const shop = await startShop();
@@ -41,6 +43,7 @@ export async function startScene(webhooks: 'all' | 'unanswered' = 'unanswered') 
       `--port=${port}`,
       `--data=${join(dir, 'data')}`,
       `--api-key-file=${join(dir, 'api-key')}`,
+      `--listing-key-file=${join(dir, 'listing-key')}`,
       `--webhook-url=${shop.url}`,
       `--webhook-secret-file=${join(dir, 'webhook-secret')}`,
       `--webhooks=${webhooks}`,
@@ -61,6 +64,7 @@ export async function startScene(webhooks: 'all' | 'unanswered' = 'unanswered') 
   return {
     url,
     key: API_KEY,
+    listingKey: LISTING_KEY,
     shop,
     output,
     provider,

@@ -1,7 +1,7 @@
 // A payment provider for shops that sell nothing real: a program of its own behind HTTP, as a real one would be.
 //
 //   node infra/local/provider/provider.ts --data DIR --api-key-file FILE --webhook-url URL --webhook-secret-file FILE
-//        [--port N] [--webhooks all|unanswered]                   without --port: any free one
+//        [--port N] [--webhooks all|unanswered] [--listing-key-file FILE]    without --port: any free one
 //
 //   start ─► ledger opened, old promises due ─► listening on 127.0.0.1 ─► says so ─► SIGTERM, or parent gone ─► drained
 //
@@ -30,18 +30,20 @@ interface Options {
   readonly data: string;
   readonly port: number;
   readonly apiKey: string;
+  readonly listingKey: string | undefined;
   readonly webhookUrl: string;
   readonly webhookSecrets: readonly string[];
   readonly webhooks: 'all' | 'unanswered';
 }
 
 /** The options of the command line. Throws a sentence that names what is missing or wrong. */
-function options(): Options {
+function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       data: { type: 'string' },
       port: { type: 'string', default: '0' },
       'api-key-file': { type: 'string' },
+      'listing-key-file': { type: 'string' },
       'webhook-url': { type: 'string' },
       'webhook-secret-file': { type: 'string' },
       webhooks: { type: 'string', default: 'unanswered' },
@@ -59,8 +61,10 @@ function options(): Options {
   const { webhooks } = values;
   if (webhooks !== 'all' && webhooks !== 'unanswered') throw new Error('--webhooks must be "all" or "unanswered".');
   const [apiKey = ''] = linesOf(given('api-key-file'));
+  const listingFile = values['listing-key-file'];
+  const listingKey = listingFile === undefined ? undefined : linesOf(listingFile)[0];
   const webhookSecrets = linesOf(given('webhook-secret-file')).slice(0, SECRETS_MAX);
-  return { data: given('data'), port, apiKey, webhookUrl, webhookSecrets, webhooks };
+  return { data: given('data'), port, apiKey, listingKey, webhookUrl, webhookSecrets, webhooks };
 }
 
 /** A key per line; the second one of a secret file is the one being replaced or introduced. */
@@ -73,12 +77,20 @@ function linesOf(file: string): string[] {
   return lines;
 }
 
-async function start({ data, port, apiKey, webhookUrl, webhookSecrets, webhooks }: Options): Promise<void> {
+async function start(options: Options): Promise<void> {
+  const { data, port, apiKey, listingKey, webhookUrl, webhookSecrets, webhooks } = options;
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const ledger = openLedger(join(data, 'ledger.sqlite'));
   const lane = groupCommit(ledger.db);
   const sender = webhookSender(ledger, lane, webhookUrl, webhookSecrets);
-  const { handle, letGo, recover } = api({ ledger, lane, apiKey, webhooks, wake: sender.wake });
+  const { handle, letGo, recover } = api({
+    ledger,
+    lane,
+    apiKey,
+    ...(listingKey === undefined ? {} : { listingKey }),
+    webhooks,
+    wake: sender.wake,
+  });
 
   let draining = false;
   const server = createServer(
@@ -121,7 +133,7 @@ async function start({ data, port, apiKey, webhookUrl, webhookSecrets, webhooks 
 }
 
 try {
-  await start(options());
+  await start(readOptions());
 } catch (error) {
   console.error(`The payment provider does not start: ${(error as Error).message}`);
   process.exit(1);

@@ -1,4 +1,4 @@
-// Fetches the servers of the cluster into the cache, once: `node infra/local/servers/fetch.ts [nats] [kafka] [dynamodb]`.
+// Fetches the servers of the cluster into the cache, once: `node infra/local/servers/fetch.ts [nats] [kafka] …`.
 //
 // What is there is left as it is; what was cut short goes on where it was. Exit status 1 if anything is missing at the end.
 
@@ -10,9 +10,15 @@ import { ensureKafka, kafkaServer, preparationMark } from './kafka.ts';
 import { ensureNats } from './nats.ts';
 import { endMarked } from './orphans.ts';
 import type { Progress } from './run.ts';
+import { ensureToxiproxy } from './toxiproxy.ts';
 
 type Fetch = (progress: Progress) => Promise<unknown>;
-const servers: Readonly<Record<string, Fetch>> = { nats: ensureNats, kafka: ensureKafka, dynamodb: ensureDynamo };
+const servers: Readonly<Record<string, Fetch>> = {
+  nats: ensureNats,
+  kafka: ensureKafka,
+  dynamodb: ensureDynamo,
+  toxiproxy: ensureToxiproxy,
+};
 
 const terminal = createTerminal(process.stdout);
 /** How far a step is stands behind it, on a terminal; elsewhere each step is one line. */

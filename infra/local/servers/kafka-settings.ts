@@ -13,6 +13,16 @@ export interface KafkaNode {
   readonly controllerPort: number;
   /** What it keeps. */
   readonly folder: string;
+  /** Doors beside the main one, for clients that reach it by a way of their own. */
+  readonly doors?: readonly KafkaDoor[];
+}
+
+/** A listener whose clients are told to come to another port than that which it listens on: that of a proxy before it. */
+export interface KafkaDoor {
+  /** In capitals: `ORDERS`. */
+  readonly name: string;
+  readonly port: number;
+  readonly advertisedPort: number;
 }
 
 export type Settings = Readonly<Record<string, string | number | boolean>>;
@@ -78,15 +88,33 @@ export function replication(nodes: number): Settings {
 /** All settings of one node of a cluster. */
 export function kafkaSettings(nodes: readonly KafkaNode[], node: KafkaNode): Settings {
   const voters = nodes.map(({ id, controllerPort }) => `${id}@${HOST}:${controllerPort}`);
+  const { doors = [] } = node;
   return {
     ...everyNode,
     ...replication(nodes.length),
     ...(nodes.length > 1 && severalNodes),
     'node.id': node.id,
     'controller.quorum.voters': voters.join(','),
-    listeners: `PLAINTEXT://${HOST}:${node.port},CONTROLLER://${HOST}:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${HOST}:${node.port}`,
+    listeners: [
+      `PLAINTEXT://${HOST}:${node.port}`,
+      `CONTROLLER://${HOST}:${node.controllerPort}`,
+      ...doors.map(({ name, port }) => `${name}://${HOST}:${port}`),
+    ].join(','),
+    'advertised.listeners': [
+      `PLAINTEXT://${HOST}:${node.port}`,
+      ...doors.map(({ name, advertisedPort }) => `${name}://${HOST}:${advertisedPort}`),
+    ].join(','),
+    ...(doors.length > 0 && settingsOfDoors(doors)),
     'log.dirs': `${node.folder}/data`,
+  };
+}
+
+function settingsOfDoors(doors: readonly KafkaDoor[]): Settings {
+  const known = String(everyNode['listener.security.protocol.map']);
+  return {
+    'listener.security.protocol.map': [known, ...doors.map(({ name }) => `${name}:PLAINTEXT`)].join(','),
+    // Threads are counted by listener, and behind each is one service.
+    ...Object.fromEntries(doors.map(({ name }) => [`listener.name.${name.toLowerCase()}.num.network.threads`, 1])),
   };
 }
 

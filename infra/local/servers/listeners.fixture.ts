@@ -19,9 +19,17 @@ export const addressesOf = (port: number): readonly string[] =>
 
 /** The addresses, each once, on which a process and its descendants listen in our network namespace. */
 export function addressesOfProcess(pid: number): readonly string[] {
+  return [...new Set(listenersOf(pid).map(({ address }) => address))];
+}
+
+/** The ports, each once, on which a process and its descendants listen in our network namespace. */
+export function portsOfProcess(pid: number): readonly number[] {
+  return [...new Set(listenersOf(pid).map(({ port }) => port))];
+}
+
+function listenersOf(pid: number): readonly Listener[] {
   const inodes = new Set(treeOf(pid).flatMap(socketsOf));
-  const own = listeners().filter(({ inode }) => inodes.has(inode));
-  return [...new Set(own.map(({ address }) => address))];
+  return listeners().filter(({ inode }) => inodes.has(inode));
 }
 
 /** The lines of /proc/net/tcp or tcp6 that listen. */

@@ -44,6 +44,18 @@ describe('Kafka', () => {
     expect(settings['log.dirs']).toBe('/data/node-1/data');
   });
 
+  it('tells those who come by another door where that door is, and nobody else', () => {
+    const door = { name: 'ORDERS', port: 22_001, advertisedPort: 23_001 };
+    const settings = kafkaSettings([{ ...first, doors: [door] }], { ...first, doors: [door] });
+    expect(settings['listeners']).toBe(
+      'PLAINTEXT://127.0.0.1:20001,CONTROLLER://127.0.0.1:21001,ORDERS://127.0.0.1:22001',
+    );
+    expect(settings['advertised.listeners']).toBe('PLAINTEXT://127.0.0.1:20001,ORDERS://127.0.0.1:23001');
+    expect(settings['listener.security.protocol.map']).toBe(
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,ORDERS:PLAINTEXT',
+    );
+  });
+
   it('serves soon after kill -9, and makes no topic by mistake', () => {
     const settings = kafkaSettings([first], first);
     expect(settings['broker.session.timeout.ms']).toBe(1_000);

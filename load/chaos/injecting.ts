@@ -1,0 +1,107 @@
+// Injects what a schedule says, step by step: calm, faults at once, healed again, each with its evidence.
+//
+//   calm ─► draw a target of each kind ─► inject ─► wait as long as it lasts ─► heal ─► evidence ─► FaultRecord
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Chance, chanceOf } from '../../actors/scheduler.simulation.ts';
+import type { Fault, FaultKind, FaultRecord, FaultSource, Injected } from './faults/fault.ts';
+import type { History } from './history/operation.ts';
+import type { Step } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** What was hit must serve again within this, or the run breaks off: everything after it would only show the same. */
+const HEAL_MAX_MS = 90_000;
+
+export interface InjectingOptions {
+  readonly world: World;
+  readonly sources: Readonly<Record<FaultKind, FaultSource>>;
+  readonly steps: readonly Step[];
+  readonly seed: number;
+  readonly faultMaxMs: number;
+  /** The history up to now, for evidence. */
+  readonly history: () => History;
+  /** Milliseconds since 1970, on the clock of the history. */
+  readonly now: () => number;
+}
+
+/** Faults of one run, in the order in which they began. Rejects only when the run is broken off. */
+export async function injectAll(options: InjectingOptions): Promise<readonly FaultRecord[]> {
+  const { world, steps, seed } = options;
+  const chance = chanceOf(seed);
+  const records: FaultRecord[] = [];
+  for (const step of steps) {
+    await pause(step.afterMs, undefined, { signal: world.signal });
+    const faults = draw(options, step.kinds, chance);
+    records.push(...(await Promise.all(faults.map((fault) => injectOne(options, fault)))));
+  }
+  return records;
+}
+
+/** One possible fault of each kind, no two of which hit the same. */
+function draw({ world, sources }: InjectingOptions, kinds: readonly FaultKind[], chance: Chance): readonly Fault[] {
+  const drawn: Fault[] = [];
+  for (const kind of kinds) {
+    const all = sources[kind](world, chance);
+    const possible = all.filter(({ impossible, target }) => {
+      return impossible === undefined && !drawn.some((other) => touchTheSame(other.target, target));
+    });
+    if (possible.length > 0) drawn.push(chance.pick(possible));
+    else world.say(`${kind}: ${all[0]?.impossible ?? 'nothing to hit'}`);
+  }
+  return drawn;
+}
+
+/** Words of targets name nodes, services and servers; what shares one is left alone while the other lasts. */
+function touchTheSame(one: string, other: string): boolean {
+  const words = new Set(one.split(/[^a-z0-9-]+/i).filter((word) => word.length > 3));
+  return other.split(/[^a-z0-9-]+/i).some((word) => words.has(word));
+}
+
+async function injectOne(options: InjectingOptions, fault: Fault): Promise<FaultRecord> {
+  const { world, now, faultMaxMs, history } = options;
+  const { kind, target } = fault;
+  const lastsMs = Math.min(fault.lastsMs, faultMaxMs);
+  world.say(`${kind}: ${target}`);
+  const from = now();
+  let injected: Injected | undefined;
+  try {
+    injected = await within(HEAL_MAX_MS, `${kind} of ${target} was not brought about`, fault.inject(world));
+    await pause(lastsMs, undefined, { signal: world.signal });
+  } catch (error) {
+    return { kind, target, from, to: now(), evidence: [], error: await healed(injected, error) };
+  }
+  try {
+    await within(HEAL_MAX_MS, `${kind} of ${target} was not healed`, injected.heal());
+    const to = now();
+    const evidence = await injected.evidence(history().filter((operation) => operation.at >= from));
+    if (evidence.length === 0) world.say(`${kind}: ${target} left no evidence and does not count`);
+    return { kind, target, from, to, evidence };
+  } catch (error) {
+    return { kind, target, from, to: now(), evidence: [], error: sentence(error) };
+  }
+}
+
+/** Takes away what was injected halfway, and says what went wrong in all. */
+async function healed(injected: Injected | undefined, reason: unknown): Promise<string> {
+  try {
+    await injected?.heal();
+    return sentence(reason);
+  } catch (error) {
+    return `${sentence(reason)}; healing it: ${sentence(error)}`;
+  }
+}
+
+const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+async function within<T>(ms: number, otherwise: string, work: Promise<T>): Promise<T> {
+  const giveUp = new AbortController();
+  const late = pause(ms, undefined, { signal: giveUp.signal }).then(() => {
+    throw new Error(`${otherwise} within ${ms / 1_000} s`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    giveUp.abort();
+    late.catch(() => undefined);
+  }
+}
