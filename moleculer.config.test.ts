@@ -200,6 +200,7 @@ describe('the table of guards', () => {
   });
 
   it.each([
+    'brokers/announced.ts',
     'brokers/failover.ts',
     'brokers/breakers.ts',
     'brokers/discoverer.ts',

@@ -2,6 +2,7 @@
 // cluster nodes reach each other over NATS, and every call has guards (docs/guards.md lists them all).
 
 import { type BrokerOptions, Strategies } from 'moleculer';
+import { announced } from './brokers/announced.ts';
 import { breakerOptions, breakers } from './brokers/breakers.ts';
 import { Discoverer } from './brokers/discoverer.ts';
 import { failover } from './brokers/failover.ts';
@@ -69,6 +70,7 @@ function clusterOptions(natsUrl: string, nodeId: string): BrokerOptions {
       'Tracing',
       'Metrics',
       failover(),
+      announced(),
     ],
   };
 }

@@ -16,7 +16,7 @@ import type { Payment, PaymentCommand, PaymentEvent } from './payment.ts';
 import { peopleOf } from './people.simulation.ts';
 import { providerOf } from './provider.simulation.ts';
 import type { PaymentFailed, PaymentRequested, PaymentSucceeded } from './public-events.ts';
-import { agendaOf, chanceOf } from './scheduler.simulation.ts';
+import { agendaOf, type Chance, chanceOf } from './scheduler.simulation.ts';
 import type { Stock, StockCommand, StockEvent } from './stock.ts';
 
 /** The actors under test. */
@@ -40,6 +40,10 @@ export interface Report {
 export interface Options {
   /** Hears of everything that happens, line by line. */
   readonly trace?: (line: () => string) => void;
+  /** Decides instead of the seed. */
+  readonly chance?: Chance;
+  /** Hears of every wish of people, by its name; those it answers with false are not made. */
+  readonly isMade?: (wish: string) => boolean;
 }
 
 /** Things that may happen in one run; more is a run that does not end. */
@@ -58,8 +62,8 @@ export function simulate(seed: number, rules: Rules, options: Options = {}): Rep
   }
 }
 
-function run(seed: number, rules: Rules, { trace }: Options): Report {
-  const chance = chanceOf(seed);
+function run(seed: number, rules: Rules, { trace, isMade = () => true, ...options }: Options): Report {
+  const chance = options.chance ?? chanceOf(seed);
   const agenda = agendaOf(chance, chance.percent(50));
   const events: Record<string, number> = {};
   const published: { topic: string; data: Record<string, unknown> }[] = [];
@@ -68,7 +72,7 @@ function run(seed: number, rules: Rules, { trace }: Options): Report {
   const host = hostOf(hosted, { agenda, chance, trace, outside: { publish, perform, committed } });
   const send = (envelope: Envelope): void => host.send(envelope);
   const provider = providerOf({ agenda, chance, send });
-  const people = peopleOf({ agenda, chance, send });
+  const people = peopleOf({ agenda, chance, send, isMade });
 
   /** The log: every event reaches its consumer at least once, in any order. */
   function publish(topic: string, data: object, eventId: string, due: number): void {

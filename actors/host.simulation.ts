@@ -103,6 +103,7 @@ export function hostOf(
   const happens = (fault: Fault, likelihood: number): boolean => {
     if (!chance.percent(likelihood)) return false;
     faults[fault]++;
+    trace?.(() => `${agenda.now()} ! ${fault}`);
     return true;
   };
   const later = (): number => agenda.now() + chance.below(happens('slow', 8) ? SLOW_MS : QUICK_MS);

@@ -26,30 +26,45 @@ export function peopleOf({
   agenda,
   chance,
   send,
+  isMade,
 }: {
   readonly agenda: Agenda;
   readonly chance: Chance;
   readonly send: (envelope: Envelope) => void;
+  /** Whether a wish is made, by its name; what is drawn for it is drawn all the same. */
+  readonly isMade: (wish: string) => boolean;
 }) {
   const wishes = new Map<string, PlaceData>();
   const moved = new Map<string, { brought: number; discarded: number }>();
+  /** Wishes of each kind. */
+  const asked = new Map<string, number>();
   let commands = 0;
+  let orders = 0;
 
-  /** Gives a command some time within the next milliseconds. What people ask may be refused. */
-  function ask(to: 'order' | 'stock', id: string, command: OrderCommand | StockCommand, withinMs: number): void {
+  /**
+   * Gives a command some time within the next milliseconds. What people ask may be refused.
+   * @returns whether it is made at all
+   */
+  function ask(to: 'order' | 'stock', id: string, command: OrderCommand | StockCommand, withinMs: number): boolean {
     const envelope: Envelope = { to, id, command, commandId: `wish-${++commands}`, inner: false };
-    agenda.add({ due: agenda.now() + chance.below(withinMs), run: () => send(envelope) });
+    const due = agenda.now() + chance.below(withinMs);
+    const kind = `${id}.${command.type}`;
+    const count = (asked.get(kind) ?? 0) + 1;
+    asked.set(kind, count);
+    if (!isMade(`${kind}.${count}`)) return false;
+    agenda.add({ due, run: () => send(envelope) });
+    return true;
   }
 
   function bring(sku: string, partition: string, quantity: number, withinMs: number): void {
     if (quantity === 0) return;
-    ask('stock', partition, { type: 'Receive', data: { sku, quantity } }, withinMs);
+    if (!ask('stock', partition, { type: 'Receive', data: { sku, quantity } }, withinMs)) return;
     const { brought, discarded } = moved.get(sku) ?? { brought: 0, discarded: 0 };
     moved.set(sku, { brought: brought + quantity, discarded });
   }
 
   function discard(sku: string, partition: string, quantity: number): void {
-    ask('stock', partition, { type: 'WriteOff', data: { sku, quantity, reason: 'broken' } }, DAY_MS);
+    if (!ask('stock', partition, { type: 'WriteOff', data: { sku, quantity, reason: 'broken' } }, DAY_MS)) return;
     const { brought, discarded } = moved.get(sku) ?? { brought: 0, discarded: 0 };
     moved.set(sku, { brought, discarded: discarded + quantity });
   }
@@ -63,7 +78,7 @@ export function peopleOf({
     };
     return {
       // Every other order is a customer's; the rest are guests'.
-      ...(wishes.size % 2 === 0 ? { customerId: 'ada' } : {}),
+      ...(orders++ % 2 === 0 ? { customerId: 'ada' } : {}),
       email: 'ada@example.org',
       ...(chance.percent(50) ? { cartId: `cart-${chance.below(2)}` } : {}),
       currency: chance.pick(currencies),
@@ -75,12 +90,11 @@ export function peopleOf({
 
   function order(id: string): void {
     const data = wish();
-    wishes.set(id, data);
     const at = chance.below(DAY_MS / 2);
     agenda.add({
       due: at,
       run() {
-        ask('order', id, { type: 'Place', data }, 1);
+        if (ask('order', id, { type: 'Place', data }, 1)) wishes.set(id, data);
         // Minds change before and after the payment, and some people press the button twice.
         for (let left = chance.percent(30) ? 1 + chance.below(2) : 0; left > 0; left--) {
           ask('order', id, { type: 'Cancel', data: {} }, DAY_MS / 2);

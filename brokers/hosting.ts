@@ -13,6 +13,7 @@ export const serviceNames = [
   'activity',
   'analytics',
   'orders',
+  'probe',
   'api',
 ] as const;
 

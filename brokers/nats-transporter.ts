@@ -21,6 +21,8 @@ import {
 
 /** Pause between attempts to reach NATS, in milliseconds; they go on for ever. */
 export const NATS_RECONNECT_MS = 250;
+/** How long NATS may take to answer who signs in, in milliseconds: if the way breaks meanwhile, its client waits on. */
+export const NATS_HANDSHAKE_MS = 3_000;
 /** How often the connection to NATS is tried, in milliseconds, and how many tries may go unanswered. */
 export const NATS_PING_MS = 1_000;
 export const NATS_PINGS_OUT_MAX = 2;
@@ -78,6 +80,7 @@ export class NatsTransporter extends Transporters.NATS {
       // Also the first connection is awaited: nodes may start before NATS does.
       waitOnFirstConnect: true,
       maxReconnectAttempts: -1,
+      timeout: NATS_HANDSHAKE_MS,
       reconnectTimeWait: NATS_RECONNECT_MS,
       reconnectJitter: NATS_RECONNECT_MS,
       // Once connected: whoever changes the password of NATS may change it back.

@@ -6,6 +6,8 @@ import type { EventLog } from '../brokers/event-log.ts';
 import type { Database, DatabaseOptions, Migrations } from './postgres/database.ts';
 import type { Context } from './postgres/roles.ts';
 import type { Mailer } from './mailer.ts';
+import type { Reader } from './postgres/reader.ts';
+import type { ProviderListing } from './provider-listing.ts';
 import type { PaymentProvider } from './provider.ts';
 import type { Settings } from './settings.ts';
 
@@ -30,7 +32,15 @@ export interface Platform {
   /** Customers' lists of orders come from DynamoDB, which the orders service then keeps in step (ADR 25); default: they do not. */
   readonly orderHistory?: boolean;
   provider(): PaymentProvider;
+  /** For the probe alone, which reads what several contexts own and changes nothing (ADR 30); absent: not on this node. */
+  readonly probe?: ProbeSources;
   mailer(): Mailer;
   /** Says loudly that a person is needed (parked command, stuck delivery); a line in the log, a metric later. */
   alert(what: string, particulars: object): void;
+}
+
+export interface ProbeSources {
+  /** Signs in as the probe's role; the caller closes it. */
+  reader(): Promise<Reader>;
+  listing(): ProviderListing;
 }

@@ -1,7 +1,7 @@
 // Goal: what stands in an outbox leaves it, at least once, in order per pair, whatever fails in between.
 // Method: a relay over the memory store, with transports and stores that fail as told, in virtual time.
 
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { DeliveryAnswer } from '../brokers/hosting.ts';
 import { memoryStore, type MemoryStore } from './memory-store.ts';
 import { createRelay, OUTBOX_MEMORY_MAX, type Relay, type Transport } from './relay.ts';
@@ -220,6 +220,19 @@ describe('what fails', () => {
 });
 
 describe('what a dead node left over', () => {
+  it('is found in time by a node whose clock was set back by ten minutes', () =>
+    inVirtualTime(async () => {
+      const { commit, open, transport, until } = office();
+      const relay = open('a', transport());
+      await relay.start({ keepLeases: false });
+      // Longer than it is set back: nothing from its start is still to come.
+      await pause(700_000);
+      jest.setSystemTime(Date.now() - 600_000);
+      await commit('o', 'stock/a:1');
+      expect(await until(1, 10_000)).toEqual(['stock/a:1']);
+      await relay.stop();
+    }));
+
   it('is sent once its lease has run out', () =>
     inVirtualTime(async () => {
       const { store, heard, commit, open, transport, until } = office();

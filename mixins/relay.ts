@@ -318,26 +318,27 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
     return isMore;
   }
 
-  const isBereft = () => Date.now() < bereftUntil;
+  // By a clock that only goes forward: one that is set back must not keep what was left over waiting.
+  const isBereft = () => performance.now() < bereftUntil;
   const sweepMs = () => (known.size > SWEEP_ROWS ? SWEEP_MUCH_MS : SWEEP_MS);
 
   async function lease(): Promise<void> {
     held = await store.lease(holder);
-    if (held.some((bucket) => !heldBefore.has(bucket))) bereftUntil = Date.now() + LEFT_OVER_AFTER_MS;
+    if (held.some((bucket) => !heldBefore.has(bucket))) bereftUntil = performance.now() + LEFT_OVER_AFTER_MS;
     heldBefore = new Set(held);
   }
 
   async function keepSweeping(keepLeases: boolean): Promise<void> {
-    let sweptAt = 0;
+    let sweptAt = Number.NEGATIVE_INFINITY;
     let isUnderWay = false;
     const round = async () => {
       isUnderWay = true;
       let isMore = false;
       try {
         await lease();
-        if (left.size > 0 || isBereft() || Date.now() - sweptAt >= sweepMs()) {
+        if (left.size > 0 || isBereft() || performance.now() - sweptAt >= sweepMs()) {
           isMore = await sweep();
-          sweptAt = Date.now();
+          sweptAt = performance.now();
         }
       } catch (error) {
         held = [];

@@ -87,8 +87,11 @@ const demanded = {
   NATS_URL: 'nodes reach each other by it',
   KAFKA_BOOTSTRAP_SERVERS: 'the event log is there',
   DB_HOST: 'nodes share one PostgreSQL',
-  PAYMENT_PROVIDER_URL: 'the service payments charges there',
+  PAYMENT_PROVIDER_URL: 'the service payments charges there, and the service probe reads its book',
 } as const satisfies Partial<Record<VariableName, string>>;
+
+/** Services that ask the payment provider. */
+const atProvider: ReadonlySet<string> = new Set(['payments', 'probe']);
 
 /**
  * Reads and checks all settings; an empty variable counts as one that is not set.
@@ -129,13 +132,13 @@ export function readSettings(environment: Environment): Settings {
  * @throws BadSetting naming everything that it lacks
  */
 export function demandCluster(settings: Settings): asserts settings is ClusterSettings {
-  const charges = settings.services.length === 0 || settings.services.includes('payments');
+  const needsProvider = settings.services.length === 0 || settings.services.some((name) => atProvider.has(name));
   const isThere: Readonly<Record<keyof typeof demanded, boolean>> = {
     NODE_ID: settings.nodeId !== variables.NODE_ID.default,
     NATS_URL: settings.natsUrl !== undefined,
     KAFKA_BOOTSTRAP_SERVERS: settings.kafkaBrokers.length > 0,
     DB_HOST: settings.database.host !== undefined,
-    PAYMENT_PROVIDER_URL: settings.providerUrl !== undefined || !charges,
+    PAYMENT_PROVIDER_URL: settings.providerUrl !== undefined || !needsProvider,
   };
   const problems = (Object.keys(demanded) as (keyof typeof demanded)[])
     .filter((name) => !isThere[name])

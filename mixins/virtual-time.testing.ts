@@ -33,7 +33,7 @@ export function pause(ms: number): Promise<void> {
  * @throws StandsStill if it can never end; otherwise what the work throws.
  */
 export async function inVirtualTime<T>(work: () => Promise<T>): Promise<T> {
-  jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'performance', 'hrtime'], now: START });
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'hrtime'], now: START });
   try {
     const result = work();
     const state = { isDone: false };

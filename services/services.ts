@@ -10,6 +10,7 @@ import { inventoryService } from './inventory/inventory.service.ts';
 import { notificationsService } from './notifications/notifications.service.ts';
 import { ordersService } from './orders/orders.service.ts';
 import { paymentsService } from './payments/payments.service.ts';
+import { probeService } from './probe/probe.service.ts';
 import { productsService } from './products/products.service.ts';
 import { usersService } from './users/users.service.ts';
 
@@ -23,6 +24,7 @@ export const services: readonly ((platform: Platform) => AnySchema)[] = [
   activityService,
   analyticsService,
   ordersService,
+  probeService,
   apiService,
 ];
 

@@ -124,6 +124,7 @@ describe('npm run repl', () => {
     expect(invariants).toMatch(/^I6 +inventory  the balances of each SKU .*: holds \(\d+ movements\)$/m);
     expect(invariants).toMatch(/^I11 +orders  .*: holds \(\d+ orders\)$/m);
     expect(invariants).toMatch(/^I7 +orders ↔ payments  .* in flight.*: holds/m);
+    expect(invariants).toMatch(/^I3 +probe  an order is captured once at most, .*: (holds|nothing was checked)/m);
     expect(invariants).toMatch(/^Invariants: \d+ hold, 0 violated, \d+ with nothing to check\.$/m);
     await ada.leaves();
   });

@@ -8,6 +8,8 @@ import type { Mailer } from '../../mixins/mailer.ts';
 import { smtpMailer } from '../../mixins/mailer-smtp.ts';
 import type { Platform } from '../../mixins/platform.ts';
 import { openDatabase } from '../../mixins/postgres/database.ts';
+import { prepareProbe } from '../../mixins/postgres/prepare.ts';
+import { databaseKey, PROBE, PROBE_ROLE, signedInAs } from '../../mixins/postgres/roles.ts';
 import { guarded } from '../../mixins/provider-guarded.ts';
 import { simulatedProvider } from '../../mixins/provider-simulated.ts';
 import type { PaymentProvider } from '../../mixins/provider.ts';
@@ -15,6 +17,7 @@ import type { Settings } from '../../mixins/settings.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Dynamo } from './dynamodb.ts';
 import { SECRET_BYTES } from '../node/keys.ts';
+import { probeSources } from '../node/probe-sources.ts';
 
 /** Connections of one context: its lane, and some for reads. */
 const CONNECTIONS = 4;
@@ -55,6 +58,7 @@ export function embeddedPlatform({
     secrets.set(name, known);
     return known;
   };
+  const probePassword = () => secret(databaseKey(PROBE)).toString('hex');
   return {
     settings,
     alert,
@@ -84,6 +88,14 @@ export function embeddedPlatform({
           webhookSecrets: [secret('provider-webhooks').toString('hex')],
         }),
       )),
+    // All others sign in as the administrator here; the probe has its role, which the administrator makes for it.
+    probe: probeSources({
+      url: () => signedInAs(postgresUrl, PROBE_ROLE, probePassword()),
+      prepare: () => prepareProbe(postgresUrl, probePassword()),
+      providerUrl,
+      secret,
+      applicationName: 'souk probe',
+    }),
     mailer: () =>
       (mailer ??= settings.smtpUrl === undefined ? captureMailer(dataDir.path) : smtpMailer(settings.smtpUrl)),
     async close() {

@@ -67,7 +67,9 @@ async function openAll(keys: string): Promise<void> {
 describe('npm run migrate', () => {
   it('makes roles, keys and schemas, and says so; then nodes can open them', async () => {
     const { code, said } = await migrate();
-    expect([code, said.length]).toEqual([0, contexts.length + 1]);
+    // A line for each context, one for the probe, and the sum.
+    expect([code, said.length]).toEqual([0, contexts.length + 2]);
+    expect(said).toContainEqual(expect.stringMatching(/probe: role souk_probe made; may read orders, inventory, /));
     for (const context of contexts)
       expect(said).toContainEqual(
         expect.stringMatching(`${context}: role souk_${context} made; schema made; migrations`),

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDatabase, UnpreparedDatabase } from '../../mixins/postgres/database.ts';
 import { prepareContexts } from '../../mixins/postgres/prepare.ts';
-import { contexts, databaseKey, databaseUrl } from '../../mixins/postgres/roles.ts';
+import { contexts, databaseKey, databaseUrl, type Holder } from '../../mixins/postgres/roles.ts';
 import { BadSetting, readSettings, type Settings } from '../../mixins/settings.ts';
 import { StoreUnavailable } from '../../mixins/store.ts';
 import { endLeftBehind } from './cluster/left-behind.ts';
@@ -48,7 +48,7 @@ async function migrateSchemas(url: string, which: (schema: string) => boolean): 
 async function prepare(url: string, { keysDir, dataDir }: Settings): Promise<number> {
   const keys = keysDir ?? join(resolve(dataDir), 'keys');
   makeKeys(keys, allKeys);
-  const passwordOf = (context: (typeof contexts)[number]) => keyOf(keys, databaseKey(context)).toString('hex');
+  const passwordOf = (holder: Holder) => keyOf(keys, databaseKey(holder)).toString('hex');
   await prepareContexts({ url, migrations: await migrationsOfAll(), passwordOf, log: say });
   return contexts.length;
 }

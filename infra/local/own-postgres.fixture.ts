@@ -9,7 +9,7 @@ import { connectTo, type Pool } from '../../mixins/postgres/connection.ts';
 import type { Migrations } from '../../mixins/postgres/database.ts';
 import { sqlState } from '../../mixins/postgres/errors.ts';
 import { prepareContexts } from '../../mixins/postgres/prepare.ts';
-import { type Context, roleOf, signedInAs } from '../../mixins/postgres/roles.ts';
+import { type Context, type Holder, PROBE, PROBE_ROLE, roleOf, signedInAs } from '../../mixins/postgres/roles.ts';
 import { openDataDir } from './data-dir.ts';
 import { migrationsOfAll } from './migrations.ts';
 import { startPostgres } from './postgres.ts';
@@ -20,6 +20,8 @@ export interface OwnPostgres {
   readonly migrations: ReadonlyMap<string, Migrations>;
   /** Of the role of a context. */
   as(context: Context): string;
+  /** Of the role of the probe. */
+  readonly asProbe: string;
   /** Makes roles and schemas; resolves to what it says. */
   prepare(url?: string): Promise<readonly string[]>;
   /** Connections that are closed with the server. */
@@ -35,12 +37,13 @@ export async function ownPostgres(): Promise<OwnPostgres> {
   const dataDir = openDataDir(folder);
   const { url, stop } = await startPostgres({ dataDir });
   const migrations = await migrationsOfAll();
-  const passwordOf = (context: Context) => createHash('sha256').update(`${folder} ${context}`).digest('hex');
+  const passwordOf = (holder: Holder) => createHash('sha256').update(`${folder} ${holder}`).digest('hex');
   const orms: MikroORM[] = [];
   return {
     url,
     migrations,
     as: (context) => signedInAs(url, roleOf(context), passwordOf(context)),
+    asProbe: signedInAs(url, PROBE_ROLE, passwordOf(PROBE)),
     async prepare(as = url) {
       const said: string[] = [];
       await prepareContexts({ url: as, migrations, passwordOf, log: (line) => said.push(line) });

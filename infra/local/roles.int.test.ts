@@ -5,7 +5,18 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Pool } from '../../mixins/postgres/connection.ts';
 import { openDatabase, UnpreparedDatabase } from '../../mixins/postgres/database.ts';
 import { arrangePartitions } from '../../mixins/postgres/partitions.ts';
-import { type Context, contexts, contextUrl, extensionsOf, roleOf, signedInAs } from '../../mixins/postgres/roles.ts';
+import { prepareProbe } from '../../mixins/postgres/prepare.ts';
+import { probeReads } from '../../mixins/postgres/probe-role.ts';
+import { openReader } from '../../mixins/postgres/reader.ts';
+import {
+  type Context,
+  contexts,
+  contextUrl,
+  extensionsOf,
+  PROBE_ROLE,
+  roleOf,
+  signedInAs,
+} from '../../mixins/postgres/roles.ts';
 import { postgresStore } from '../../mixins/postgres/store.ts';
 import { storeContract } from '../../mixins/store.contract.ts';
 import { type OwnPostgres, notDenied, ownPostgres, refusal } from './own-postgres.fixture.ts';
@@ -44,6 +55,9 @@ afterAll(() => server.close());
 describe('preparing', () => {
   it('makes everything once when two do it at the same time', () => {
     const all = firstSaid.flat();
+    expect(all.filter((line) => line.startsWith('probe:'))).toEqual([
+      `probe: role ${PROBE_ROLE} made; may read orders, inventory, payments.`,
+    ]);
     for (const context of contexts) {
       const names = (server.migrations.get(context) ?? []).map(({ name }) => name).join(', ');
       expect(all.filter((line) => line.startsWith(`${context}:`)).toSorted()).toEqual([
@@ -134,6 +148,7 @@ describe.each(contexts)('the role of %s', (context) => {
       `drop schema ${other} cascade`,
       `grant usage on schema ${other} to ${roleOf(context)}`,
       `set role ${other === LOG ? 'souk' : `souk_${other}`}`,
+      `set role ${PROBE_ROLE}`,
     ];
     expect(await notDenied(pool, wishes)).toBe('');
   });
@@ -170,6 +185,91 @@ describe.each(contexts)('the role of %s', (context) => {
     expect((error as Error).message).toMatch(
       new RegExp(`^The role souk_${context} is not admitted to the schema ${context}: password auth.*npm run migrate`),
     );
+  });
+});
+
+describe('the role of the probe', () => {
+  let probe: Pool;
+  beforeAll(async () => {
+    probe = await server.pool(server.asProbe, 'pg_catalog');
+  });
+
+  it('reads its columns, and no other of any context', async () => {
+    const columns = await server.column(
+      administrator,
+      `select format('%s.%s.%s', nspname, relname, attname) from pg_attribute join pg_class c on c.oid = attrelid
+       join pg_namespace n on n.oid = relnamespace
+       where nspname = any(string_to_array('${[...contexts, LOG].join(' ')}', ' ')) and relkind in ('r', 'p')
+         and not relispartition and attnum > 0 and not attisdropped`,
+    );
+    const mine = new Set(
+      Object.entries(probeReads).flatMap(([context, tables]) =>
+        Object.entries(tables).flatMap(([table, names]) =>
+          names.split(', ').map((name) => `${context}.${table}.${name}`),
+        ),
+      ),
+    );
+    expect(mine.size).toBeGreaterThan(20);
+    const select = (name: string | null | undefined) => {
+      const [schema, table, column] = String(name).split('.');
+      return `select "${column}" from ${schema}.${table}`;
+    };
+    const others = columns.filter((name) => !mine.has(String(name)));
+    expect(columns.length - others.length).toBe(mine.size);
+    expect(await notDenied(probe, others.map(select))).toBe('');
+    for (const name of mine) await probe.query(`${select(name)} limit 1`);
+  });
+
+  it('changes nothing, even in a session that may write', async () => {
+    const wishes = [
+      ...Object.entries(probeReads).flatMap(([context, tables]) =>
+        Object.keys(tables).flatMap((table) => [
+          `delete from ${context}.${table}`,
+          `insert into ${context}.${table} default values`,
+          `truncate ${context}.${table}`,
+          `drop table ${context}.${table}`,
+          `select * from ${context}.${table} for update`,
+        ]),
+      ),
+      `update orders.actors set status = 'PAID'`,
+      ...Object.keys(probeReads).map((context) => `create table ${context}.mine ()`),
+      'create table public.mine ()',
+      'create temporary table mine ()',
+      'create schema mine',
+      'create role mine',
+      ...contexts.map((context) => `set role ${roleOf(context)}`),
+      'set role souk',
+    ];
+    await probe.query('set default_transaction_read_only = off');
+    expect(await notDenied(probe, wishes)).toBe('');
+  });
+
+  it('is read-only besides, as its sessions begin', async () => {
+    const fresh = await server.pool(server.asProbe, 'orders');
+    expect(await server.column(fresh, `select current_setting('transaction_read_only')`)).toEqual(['on']);
+    const reader = openReader({ url: server.asProbe, applicationName: 'test' });
+    expect(
+      await reader.read('select current_user::text as role, current_setting(?) as locked', ['transaction_read_only']),
+    ).toEqual([{ role: PROBE_ROLE, locked: 'on' }]);
+    expect(
+      await reader.snapshot('inventory', (em) => em.execute('select count(*)::int as partitions from actors')),
+    ).toEqual([{ partitions: expect.any(Number) }]);
+    await reader.close();
+  });
+
+  it.each([
+    ['may change orders.actors', 'grant update on orders.actors to souk_probe'],
+    ['may read the column body of orders.outbox', 'grant select (body) on orders.outbox to souk_probe'],
+    ['may enter the schema users', 'grant usage on schema users to souk_probe'],
+    ['is a member of souk_users', 'grant souk_users to souk_probe'],
+    ['souk_orders may enter the schema inventory', 'grant souk_probe to souk_orders'],
+  ])('is refused once somebody granted more: %s', async (what, grant) => {
+    await administrator.query(grant);
+    const error = await failure(server.prepare());
+    await administrator.query(grant.replace('grant', 'revoke').replace(' to ', ' from '));
+    expect(error).toBeInstanceOf(UnpreparedDatabase);
+    expect((error as Error).message).toContain(what);
+    expect(await server.prepare()).toHaveLength(contexts.length);
   });
 });
 
@@ -243,6 +343,8 @@ describe('the data of an embedded shop', () => {
       const mine = { schema: context, migrations: other.migrations.get(context) ?? [] };
       await (await openDatabase({ url: other.url, ...mine })).close();
     }
+    // The embedded mode makes the role of its probe by itself, over tables that are the administrator's.
+    await prepareProbe(other.url, 'f00d');
     const shop = await embedded();
     await shop.em().execute(inbox('first'));
     await shop.close();
@@ -257,6 +359,7 @@ describe('the data of an embedded shop', () => {
     await node.close();
 
     // The shop makes a partition anew, which is then its own.
+    await prepareProbe(other.url, 'f00d');
     const again = await embedded();
     await again.em().execute(`create table kept as table ${today}`);
     await again.em().execute(`drop table ${today}`);

@@ -69,6 +69,7 @@ export async function startTestShop({
   return {
     url: shop.url,
     dataDir: shop.dataDir,
+    postgresUrl: shop.postgresUrl,
     providerUrl: shop.providerUrl,
     dynamo: shop.dynamo,
     broker: shop.broker,

@@ -34,6 +34,8 @@ export interface Shop {
   /** E-mail address of the first account, and where its password lies if it was made up. */
   readonly staff: { readonly email: string; readonly file: string | undefined };
   readonly products: number;
+  /** Of the administrator of its PostgreSQL: with the password. */
+  readonly postgresUrl: string;
   /** Where the payment provider listens. */
   readonly providerUrl: string;
   /** The DynamoDB API, for those who look behind the services. */
@@ -132,7 +134,7 @@ async function open(options: ShopOptions, stops: Stop[], stop: () => Promise<voi
     options.withoutCatalogue === true
       ? 0
       : await loadCatalogue(broker, (done, all) => progress('loading the catalogue', done / all));
-  return { url, broker, dataDir: dataDir.path, staff, products, providerUrl, dynamo, stop };
+  return { url, broker, dataDir: dataDir.path, staff, products, postgresUrl: postgres.url, providerUrl, dynamo, stop };
 }
 
 /** Waits for all parts; those that started are stopped later, also if another one failed. */

@@ -1,7 +1,7 @@
 // The keys of an installation by name: which service needs which. Whoever prepares a cluster makes them all, before the first
 // node starts (`npm run cluster`, `npm run migrate`); nodes only read them. The embedded mode makes its own as it goes.
 
-import { contexts, databaseKey, isContext } from '../../mixins/postgres/roles.ts';
+import { contexts, databaseKey, isContext, PROBE } from '../../mixins/postgres/roles.ts';
 
 /** What tokens are signed with. */
 const tokens = ['access-tokens', 'order-tokens', 'cart-tokens'] as const;
@@ -16,6 +16,7 @@ const ofService: Readonly<Record<string, readonly string[]>> = {
   carts: [...tokens],
   orders: [...tokens, 'cursors', 'payment-tokens'],
   payments: ['payment-tokens', ...provider],
+  probe: [databaseKey(PROBE), 'provider-listing-key'],
 };
 
 /** The names of the keys that these services need. */

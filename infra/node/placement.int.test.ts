@@ -104,3 +104,14 @@ withNats(
   },
   60_000,
 );
+
+withNats(
+  'a node that has started is known to all others: whoever waited for it may stop the one before',
+  async () => {
+    const [gateway] = brokers as [ServiceBroker];
+    const things = await node('things-9');
+    expect(liveNodes(gateway, ACTION)).toContain(things.nodeID);
+    expect(await gateway.call<string, object>(ACTION, {}, { nodeID: things.nodeID })).toBe(things.nodeID);
+  },
+  60_000,
+);

@@ -9,12 +9,13 @@ import type { Mailer } from '../../mixins/mailer.ts';
 import { smtpMailer } from '../../mixins/mailer-smtp.ts';
 import type { Door, Platform } from '../../mixins/platform.ts';
 import { openDatabase } from '../../mixins/postgres/database.ts';
-import { contextUrl, databaseKey } from '../../mixins/postgres/roles.ts';
+import { contextUrl, databaseKey, PROBE, probeUrl } from '../../mixins/postgres/roles.ts';
 import { guarded } from '../../mixins/provider-guarded.ts';
 import { simulatedProvider } from '../../mixins/provider-simulated.ts';
 import type { PaymentProvider } from '../../mixins/provider.ts';
 import type { Settings } from '../../mixins/settings.ts';
 import { keyOf } from './keys.ts';
+import { probeSources } from './probe-sources.ts';
 
 /** Connections of one context on one node, those of its lanes not counted. */
 const CONNECTIONS = 4;
@@ -76,6 +77,12 @@ export function nodePlatform({ settings, alert, door }: NodePlatformOptions): No
           webhookSecrets: [secret('provider-webhooks').toString('hex')],
         }),
       )),
+    probe: probeSources({
+      url: () => probeUrl(settings.database, () => secret(databaseKey(PROBE)).toString('hex')),
+      providerUrl: settings.providerUrl ?? '',
+      secret,
+      applicationName: `souk ${settings.nodeId}`,
+    }),
     mailer: () =>
       (mailer ??= settings.smtpUrl === undefined ? captureMailer(settings.dataDir) : smtpMailer(settings.smtpUrl)),
     async close() {

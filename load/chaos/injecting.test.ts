@@ -46,8 +46,9 @@ function inject(scenery: Scene, faults: Partial<Record<FaultKind, readonly Fault
     sources,
     steps,
     seed: 1,
+    faults: [],
     faultMaxMs: 10,
-    history: () => [],
+    history: async () => [],
     now: () => performance.now(),
   });
 }
@@ -113,7 +114,7 @@ describe('faults', () => {
         return { heal: async () => void here.happened.push('healed'), evidence: async () => [] };
       },
     });
-    await expect(inject(here, { kill: [breaks] }, [once('kill'), once('kill')])).rejects.toThrow();
+    await expect(inject(here, { kill: [breaks] }, [once('kill'), once('kill')])).rejects.toThrow(/abort/i);
     expect(here.happened).toEqual(['healed']);
   });
 });

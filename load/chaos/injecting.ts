@@ -10,7 +10,7 @@ import type { Step } from './schedule.ts';
 import type { World } from './world.ts';
 
 /** What was hit must serve again within this, or the run breaks off: everything after it would only show the same. */
-const HEAL_MAX_MS = 90_000;
+const HEAL_MAX_MS = 150_000;
 
 export interface InjectingOptions {
   readonly world: World;
@@ -19,20 +19,21 @@ export interface InjectingOptions {
   readonly seed: number;
   readonly faultMaxMs: number;
   /** The history up to now, for evidence. */
-  readonly history: () => History;
+  readonly history: () => Promise<History>;
   /** Milliseconds since 1970, on the clock of the history. */
   readonly now: () => number;
+  /** Each is added as soon as it is over: what was done by then is known even if the run breaks off. */
+  readonly faults: FaultRecord[];
 }
 
 /** Faults of one run, in the order in which they began. Rejects only when the run is broken off. */
 export async function injectAll(options: InjectingOptions): Promise<readonly FaultRecord[]> {
-  const { world, steps, seed } = options;
+  const { world, steps, seed, faults: records } = options;
   const chance = chanceOf(seed);
-  const records: FaultRecord[] = [];
   for (const step of steps) {
     await pause(step.afterMs, undefined, { signal: world.signal });
-    const faults = draw(options, step.kinds, chance);
-    records.push(...(await Promise.all(faults.map((fault) => injectOne(options, fault)))));
+    const drawn = draw(options, step.kinds, chance);
+    await Promise.all(drawn.map(async (fault) => records.push(await injectOne(options, fault))));
   }
   return records;
 }
@@ -73,7 +74,7 @@ async function injectOne(options: InjectingOptions, fault: Fault): Promise<Fault
   try {
     await within(HEAL_MAX_MS, `${kind} of ${target} was not healed`, injected.heal());
     const to = now();
-    const evidence = await injected.evidence(history().filter((operation) => operation.at >= from));
+    const evidence = await injected.evidence((await history()).filter((operation) => operation.at >= from));
     if (evidence.length === 0) world.say(`${kind}: ${target} left no evidence and does not count`);
     return { kind, target, from, to, evidence };
   } catch (error) {

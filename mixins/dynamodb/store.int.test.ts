@@ -229,6 +229,16 @@ describe('the outbox', () => {
     expect(await unsent(store, 5_000)).toHaveLength(1);
   });
 
+  it('is watched on by a node whose clock was set back by ten minutes', async () => {
+    let now = START + 1_000_000;
+    const store = await node({ now: () => now });
+    expect(await unsent(store, 5_000)).toEqual([]);
+    now -= 600_000;
+    await store.commit([change('c', 1)]);
+    now += 6_000;
+    expect(await unsent(store, 5_000)).toEqual(['cart/c/1/0/0']);
+  });
+
   it('loses no row that a commit adds while others are acknowledged', async () => {
     const [one, two] = (await nodes(2)) as [ActorStore, ActorStore];
     await one.commit([change('c', 1)]);

@@ -70,6 +70,7 @@ export function createDynamoStore(options: DynamoStoreOptions): ActorStore {
   const scanEveryMs = options.scanEveryMs ?? SCAN_EVERY_MS;
   /** As last seen. A put that was made from an outdated one is refused, so these are never trusted, only tried. */
   const documents = new Map<string, Document>();
+  let scannedAt = 0;
   let nextScanAt = 0;
 
   function remember(document: Document): void {
@@ -214,7 +215,8 @@ export function createDynamoStore(options: DynamoStoreOptions): ActorStore {
     async unsent(buckets, olderThanMs, limit) {
       // Whoever asks for everything takes over from another node and gets everything; the watch for left-overs may wait.
       const started = now();
-      if (olderThanMs > 0 && started < nextScanAt) return [];
+      // A clock that was set back is before both: then nothing is known of how long ago it was.
+      if (olderThanMs > 0 && started >= scannedAt && started < nextScanAt) return [];
       const youngest = olderThanMs > 0 ? started - olderThanMs : Number.POSITIVE_INFINITY;
       const wanted = new Set(buckets);
       const found: (readonly Pending[])[] = [];
@@ -231,7 +233,10 @@ export function createDynamoStore(options: DynamoStoreOptions): ActorStore {
         }
         from = page.next;
       } while (from !== undefined && count < limit);
-      if (count < limit) nextScanAt = now() + Math.max(scanEveryMs, SCAN_SHARE * (now() - started));
+      if (count < limit) {
+        scannedAt = now();
+        nextScanAt = scannedAt + Math.max(scanEveryMs, SCAN_SHARE * (scannedAt - started));
+      }
       const oldestFirst = found.toSorted((a, b) => (a[0]?.storedAt ?? 0) - (b[0]?.storedAt ?? 0)).flat();
       return oldestFirst.slice(0, limit).map(toStored);
     },

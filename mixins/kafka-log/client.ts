@@ -84,6 +84,10 @@ export interface KafkaClient {
   ends(topic: string): Promise<readonly (TopicOffset & { readonly first: number })[]>;
   /** How many consumers are in a group. */
   members(group: string): Promise<number>;
+  /** Groups that have consumers now, and the topics that these follow. */
+  groups(): Promise<readonly { readonly group: string; readonly topics: readonly string[] }[]>;
+  /** The positions of a group: the next offset of each partition; a partition without one is left out. */
+  positions(group: string): Promise<readonly TopicOffset[]>;
   /** Forgets a group and its positions. */
   deleteGroup(group: string): Promise<void>;
   /** Cuts every connection, says goodbye to nobody and ends every attempt to reach a broker. */

@@ -1,7 +1,7 @@
 // What the log in Kafka is proof against: faults of its client, lost answers, messages of strangers, drifting settings.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, jest } from '@jest/globals';
+import { afterEach, describe, expect, jest } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import { type LogRecord, type NewEvent, PermanentFailure } from '../../brokers/event-log.ts';
 import { checkEvent } from '../../brokers/log-appender.ts';
@@ -225,4 +225,39 @@ withKafka('gives a dead letter back when the reason is mended', async () => {
   expect(await letters.show(letter!.id)).toMatchObject({ isRedriven: true });
   await expect(letters.redrive(letter!.id)).rejects.toThrow('already');
   await expect(letters.show(`${TOPIC}:999999`)).rejects.toThrow('there is no dead letter');
+});
+
+describe('a wall clock that is set back by ten minutes', () => {
+  const BACK_MS = 600_000;
+  const SESSION_MS = 1_000;
+  afterEach(() => void jest.restoreAllMocks());
+
+  function setBack(): void {
+    const now = Date.now.bind(Date);
+    jest.spyOn(Date, 'now').mockImplementation(() => now() - BACK_MS);
+  }
+
+  withKafka('leaves a consumer in its group (kafkajs times its heartbeats by it)', async () => {
+    const log = await newLog({ sessionMs: SESSION_MS });
+    const client = newClient();
+    const group = `${test()}-clock`;
+    await log.subscribe({ group, topics: [TOPIC], handle: async () => {} });
+    expect(await client.members(group)).toBe(1);
+    setBack();
+    const from = performance.now();
+    while (performance.now() - from < 2.5 * SESSION_MS) expect(await client.members(group)).toBe(1);
+    expect(await client.groups()).toContainEqual({ group, topics: [TOPIC] });
+  });
+
+  withKafka('does not keep a request waiting whose answer was lost (kafkajs times it out by it)', async () => {
+    const proxy = await newProxy();
+    const log = await newLog({ connect: proxy.connect });
+    await log.append([event(0)]);
+    const swallowed = proxy.swallowAnswer();
+    const appended = log.append([event(1)]);
+    await swallowed;
+    setBack();
+    await appended;
+    expect(await idsUntil(log, event(1).id)).toEqual([event(0).id, event(1).id]);
+  });
 });

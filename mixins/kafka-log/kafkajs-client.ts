@@ -1,6 +1,7 @@
 // The client of kafkajs 2.2.4, with its faults worked around. The only file that imports it.
 //
 // - Each connection asks itself every millisecond whether something waits: `restQueues` has it ask when something does.
+// - It measures time with the wall clock, which may jump: `mendClocks` gives it another one.
 // - A send that involves two brokers can store a batch twice when it is retried: every send here is for one partition.
 // - A send that is rejected leaves a sequence number that the next batch would take over, and the broker would drop that
 //   batch as a repeat: retries are without limit, in the client and in the producer, and sender.ts repeats what rejects.
@@ -17,6 +18,7 @@ import {
   Refused,
   type TopicSettings,
 } from './client.ts';
+import { mendClocks } from './kafkajs-clock.ts';
 import { kafkajsConsumer } from './kafkajs-consumer.ts';
 
 const QUICK = { initialRetryTime: 50, maxRetryTime: 250 };
@@ -44,7 +46,7 @@ interface RequestQueue {
 let isRested = false;
 
 /** Has the request queues of kafkajs wake up only while requests wait in them. A request that has to wait schedules it. */
-function restQueues(): void {
+export function restQueues(): void {
   if (isRested) return;
   isRested = true;
   const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as {
@@ -59,6 +61,7 @@ function restQueues(): void {
 /** A client of these brokers. Opens nothing before it is used. */
 export function kafkajsClient({ brokers, clientId, connect = connectSocket }: ClientOptions): KafkaClient {
   restQueues();
+  mendClocks();
   const sockets = new Set<Socket>();
   let ended = false;
   const network: KafkaConfig = {
@@ -124,6 +127,15 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
       ),
     members: (group) =>
       administer(async (admin) => (await admin.describeGroups([group])).groups[0]?.members.length ?? 0),
+    groups: () => administer(followed),
+    positions: (group) =>
+      administer(async (admin) =>
+        (await admin.fetchOffsets({ groupId: group })).flatMap(({ topic, partitions }) =>
+          partitions.flatMap(({ partition, offset }) => {
+            return Number(offset) < 0 ? [] : [{ topic, partition, offset: Number(offset) }];
+          }),
+        ),
+      ),
     async deleteGroup(group) {
       await administer((admin) => admin.deleteGroups([group]));
     },
@@ -145,6 +157,19 @@ async function onceLed<T>(work: () => Promise<T>): Promise<T> {
       await delay(LEADERLESS.pauseMs);
     }
   }
+}
+
+/** What the members of each group have said that they follow. */
+async function followed(admin: Admin) {
+  const { groups } = await admin.listGroups();
+  if (groups.length === 0) return [];
+  const described = await admin.describeGroups(groups.map(({ groupId }) => groupId));
+  return described.groups.flatMap(({ groupId, members }) => {
+    const topics = members.flatMap(({ memberMetadata }) => {
+      return kafkajs.AssignerProtocol.MemberMetadata.decode(memberMetadata)?.topics ?? [];
+    });
+    return topics.length === 0 ? [] : [{ group: groupId, topics: [...new Set(topics)] }];
+  });
 }
 
 async function describe(

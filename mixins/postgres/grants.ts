@@ -40,12 +40,11 @@ export async function demandAdministrator(client: Client): Promise<void> {
 }
 
 /**
- * Makes the role of a context, or mends it: it may sign in, and nothing else.
+ * Makes a role (that of a context, or the probe's), or mends it: it may sign in, and nothing else.
  * @returns what was done, in words, besides setting the password.
  * @throws UnpreparedDatabase if the role already works for another database of this server
  */
-export async function makeRole(client: Client, context: Context, password: string): Promise<string[]> {
-  const role = roleOf(context);
+export async function makeRole(client: Client, role: string, password: string): Promise<string[]> {
   const [known] = (
     await client.query(
       `select rolcanlogin::text as login, concat_ws(' ', ${Object.entries(POWERS)

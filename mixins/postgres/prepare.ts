@@ -2,6 +2,7 @@
 //
 //   administrator  roles ─► database closed to others ─► schema and all in it to its role ─► what a role may, examined
 //   each role      migrations of its context, so that what they make is its own
+//   administrator  what the probe may read, once it is there
 //
 // Does nothing twice, and one at a time however many run at once. The administrator owns the database and may create
 // roles, or is a superuser; it need not be one.
@@ -11,7 +12,8 @@ import { connectTo, PATIENT_SESSION, type Pool } from './connection.ts';
 import { sqlState, storeError } from './errors.ts';
 import { arrangeDatabase, demandAdministrator, demandApart, giveSchema, makeRole } from './grants.ts';
 import { migrate, type Migrations, UnpreparedDatabase } from './migrate.ts';
-import { type Context, contexts, roleOf, signedInAs } from './roles.ts';
+import { grantProbe } from './probe-role.ts';
+import { type Context, contexts, type Holder, PROBE, roleOf, signedInAs } from './roles.ts';
 
 /** The administrator's statements name every schema. */
 const NO_SCHEMA = 'pg_catalog';
@@ -25,7 +27,7 @@ export interface PrepareOptions {
   /** Migrations by schema, oldest first; those of every context must be there. */
   readonly migrations: ReadonlyMap<string, Migrations>;
   /** Visible ASCII characters. Roles that exist get it, too. */
-  readonly passwordOf: (context: Context) => string;
+  readonly passwordOf: (holder: Holder) => string;
   /** Takes what was done for a context, as a sentence. */
   readonly log?: (message: string) => void;
 }
@@ -48,7 +50,8 @@ export async function prepareContexts(options: PrepareOptions): Promise<void> {
       await administrator.query(`select pg_advisory_lock(hashtext('prepare'), 0)`);
       await demandAdministrator(administrator);
       const made = new Map<Context, string[]>();
-      for (const { context, password } of parts) made.set(context, await makeRole(administrator, context, password));
+      for (const { context, password } of parts)
+        made.set(context, await makeRole(administrator, roleOf(context), password));
       await arrangeDatabase(administrator);
       for (const { context, password, migrations } of parts) {
         const steps = [...(made.get(context) ?? []), ...(await giveSchema(administrator, context))];
@@ -57,8 +60,29 @@ export async function prepareContexts(options: PrepareOptions): Promise<void> {
         log(`${context}: ${steps.length === 0 ? 'is up to date' : steps.join('; ')}.`);
       }
       await demandApart(administrator);
+      const granted = await grantProbe(administrator, options.passwordOf(PROBE));
+      if (granted.length > 0) log(`${PROBE}: ${granted.join('; ')}.`);
     } finally {
       // Ending the session frees its lock, whatever happened.
+      administrator.release(true);
+    }
+  }).catch((error: unknown) => {
+    throw explained(error);
+  });
+}
+
+/**
+ * Makes or mends the probe's role where the administrator does everything else by itself: in the embedded mode.
+ * @throws StoreUnavailable if the database cannot be reached
+ * @throws UnpreparedDatabase if what it reads is not there yet, or it may do more than it should
+ */
+export async function prepareProbe(url: string, password: string): Promise<void> {
+  await withPool(url, NO_SCHEMA, async (pool) => {
+    const administrator = await pool.connect();
+    try {
+      await administrator.query(`select pg_advisory_lock(hashtext('prepare'), 0)`);
+      await grantProbe(administrator, password);
+    } finally {
       administrator.release(true);
     }
   }).catch((error: unknown) => {

@@ -34,9 +34,16 @@ export function roleOf(context: Context): string {
 /** The extensions whose functions a context uses. They are the administrator's to install, in the schema `public`. */
 export const extensionsOf: { readonly [context in Context]?: readonly string[] } = { products: ['pg_trgm'] };
 
-/** The name of the key of an installation whose hexadecimal digits are the password of a context's role. */
-export function databaseKey(context: Context): string {
-  return `database-${context}`;
+/** Who may read some of what contexts own, and write nothing (ADR 30): no context, it owns no schema. */
+export const PROBE = 'probe';
+export const PROBE_ROLE = 'souk_probe';
+
+/** Whoever has a role of its own. */
+export type Holder = Context | typeof PROBE;
+
+/** The name of the key of an installation whose hexadecimal digits are the password of a role. */
+export function databaseKey(holder: Holder): string {
+  return `database-${holder}`;
 }
 
 /**
@@ -45,6 +52,11 @@ export function databaseKey(context: Context): string {
  */
 export function contextUrl(database: DatabaseSettings, context: Context, passwordOf: () => string): string {
   return databaseUrl(database, roleOf(context), passwordOf());
+}
+
+/** Where the probe reads, signing in as its role. */
+export function probeUrl(database: DatabaseSettings, passwordOf: () => string): string {
+  return databaseUrl(database, PROBE_ROLE, passwordOf());
 }
 
 /** The URL of a database; a host that begins with `/` is the folder of a local socket. */

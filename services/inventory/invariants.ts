@@ -15,9 +15,9 @@ import { read } from '../../mixins/postgres/reads.ts';
 const PARTITIONS_MAX = 16;
 /** SKUs of one query, and of a partition at most. */
 const SKUS_SLICE = 1_000;
-const SKUS_MAX = 100_000;
+export const SKUS_MAX = 100_000;
 /** Versions of a partition whose movements one query sums up; an order of the largest kind makes 2,000 lines of one. */
-const VERSIONS_SLICE = 2_000;
+export const VERSIONS_SLICE = 2_000;
 /** Versions of a partition that are looked at: what a laptop sums up in the time there is. */
 const VERSIONS_MAX = 500_000;
 /** The character after the colon of `sku:`. */
@@ -26,7 +26,9 @@ const SKU_KEYS = ['sku:', 'sku;'] as const;
 const balances = ['received', 'onHand', 'reserved', 'sold', 'returned', 'writtenOff'] as const;
 /** Balances that never fall: what a part of the history says of them is a lower bound. */
 const growing = ['received', 'sold', 'returned', 'writtenOff'] as const;
-type Balances = Readonly<Record<(typeof balances)[number], number>>;
+export type Balances = Readonly<Record<(typeof balances)[number], number>>;
+/** Balances by SKU, as movements add them up. */
+export type Sums = Map<string, Record<keyof Balances, number>>;
 
 /** The movements of some versions, summed per SKU; `Reserved` − `Committed` − `Released` is what is still held. */
 const MOVED = `
@@ -42,11 +44,35 @@ const MOVED = `
   )
   select sku, type, sum(pieces)::text as pieces, count(*)::int as movements from moved group by sku, type`;
 
-interface Moved {
+export interface Moved {
   readonly sku: string;
   readonly type: 'Received' | 'WrittenOff' | 'Reserved' | 'Committed' | 'Released' | 'Returned';
   readonly pieces: string;
   readonly movements: number;
+}
+
+/** What the versions of a partition after `after` and up to `upTo` have moved. */
+export function movedBetween(em: EntityManager, partition: string, after: number, upTo: number): Promise<Moved[]> {
+  return em.execute<Moved[]>(MOVED, [partition, after, upTo]);
+}
+
+export interface StoredSku {
+  readonly key: string;
+  readonly data: string;
+}
+
+/** Up to `limit` SKUs of a partition after a key (`undefined`: from the first one on), by key. */
+export function skusAfter(
+  em: EntityManager,
+  partition: string,
+  after: string | undefined,
+  limit: number,
+): Promise<StoredSku[]> {
+  const [first, end] = SKU_KEYS;
+  return em.execute<StoredSku[]>(
+    'select key, data from rows where actor_id = ? and key > ? and key < ? order by key limit ?',
+    [partition, after ?? first, end, limit],
+  );
 }
 
 /** I5 and I6 of every SKU, by the balances and by the movements. */
@@ -87,8 +113,8 @@ export async function checkStock(database: Database): Promise<readonly Finding[]
 }
 
 interface History {
-  /** Balances by SKU; each is taken out when it was compared. */
-  readonly sums: Map<string, Record<keyof Balances, number>>;
+  /** Each SKU is taken out when it was compared. */
+  readonly sums: Sums;
   readonly complete: boolean;
   readonly upTo: number;
 }
@@ -101,22 +127,23 @@ async function replay(
   giveUpAt: number,
   movements: Examination,
 ): Promise<History> {
-  const sums: History['sums'] = new Map();
+  const sums: Sums = new Map();
   // The balances have to be read too: the movements may take half of the time.
   const enoughAt = performance.now() + (giveUpAt - performance.now()) / 2;
   let upTo = 0;
   while (upTo < Math.min(version, VERSIONS_MAX) && performance.now() < enoughAt) {
     const end = Math.min(upTo + VERSIONS_SLICE, version);
-    for (const moved of await em.execute<Moved[]>(MOVED, [partition, upTo, end])) {
+    for (const moved of await movedBetween(em, partition, upTo, end)) {
       movements.look(moved.movements);
-      add(sums, moved);
+      addMovements(sums, moved);
     }
     upTo = end;
   }
   return { sums, complete: upTo >= version, upTo };
 }
 
-function add(sums: History['sums'], { sku, type, pieces }: Moved): void {
+/** Adds what a SKU has moved in one way to its balances. */
+export function addMovements(sums: Sums, { sku, type, pieces }: Moved): void {
   const row = sums.get(sku) ?? { received: 0, onHand: 0, reserved: 0, sold: 0, returned: 0, writtenOff: 0 };
   const quantity = Number(pieces);
   switch (type) {
@@ -154,17 +181,12 @@ async function eachSku(
   giveUpAt: number,
   take: (sku: string, row: SkuRow) => void,
 ): Promise<boolean> {
-  const [first, end] = SKU_KEYS;
-  const { complete } = await inSlices<{ key: string; data: string }, string>({
-    first,
+  const { complete } = await inSlices<StoredSku, string | undefined>({
+    first: undefined,
     sliceMax: SKUS_SLICE,
     rowsMax: SKUS_MAX,
     giveUpAt,
-    ask: (after) =>
-      em.execute<{ key: string; data: string }[]>(
-        'select key, data from rows where actor_id = ? and key > ? and key < ? order by key limit ?',
-        [partition, after, end, SKUS_SLICE],
-      ),
+    ask: (after) => skusAfter(em, partition, after, SKUS_SLICE),
     keyOf: ({ key }) => key,
     take: (rows) => {
       for (const { key, data } of rows) take(key.slice(skuKey('').length), JSON.parse(data) as SkuRow);
@@ -174,22 +196,43 @@ async function eachSku(
 }
 
 function checkBalances(sku: string, row: SkuRow, bounds: Examination, pieces: Examination): void {
-  const { received, onHand, reserved, sold, returned, writtenOff } = row;
   bounds.look(1);
   pieces.look(1);
-  if (!(reserved >= 0 && reserved <= onHand)) bounds.wrong(`${sku}: ${reserved} are reserved, ${onHand} on hand`);
-  if (!(sold <= received + returned)) bounds.wrong(`${sku}: ${sold} are sold, ${received + returned} came in`);
-  if (received + returned !== onHand + sold + writtenOff)
-    pieces.wrong(`${sku}: ${received + returned} came in, ${onHand + sold + writtenOff} are there or went out`);
+  bounds.wrong(boundFaults(sku, row));
+  pieces.wrong(pieceFaults(sku, row));
+}
+
+/** What of I5 does not hold for a SKU, as sentences. */
+export function boundFaults(sku: string, row: Balances): readonly string[] {
+  const { received, onHand, reserved, sold, returned } = row;
+  return [
+    ...(reserved >= 0 && reserved <= onHand ? [] : [`${sku}: ${reserved} are reserved, ${onHand} on hand`]),
+    ...(sold <= received + returned ? [] : [`${sku}: ${sold} are sold, ${received + returned} came in`]),
+  ];
+}
+
+/** What of I6 does not hold for a SKU by its balances alone, as sentences. */
+export function pieceFaults(sku: string, row: Balances): readonly string[] {
+  const { received, onHand, sold, returned, writtenOff } = row;
+  if (received + returned === onHand + sold + writtenOff) return [];
+  return [`${sku}: ${received + returned} came in, ${onHand + sold + writtenOff} are there or went out`];
+}
+
+function compare(sku: string, row: Balances, { sums, complete }: History, movements: Examination): void {
+  movements.wrong(movementFaults(sku, row, sums.get(sku), complete));
+  sums.delete(sku);
 }
 
 /** Each balance beside what the movements say of it: the same, or no less while only a part of them was read. */
-function compare(sku: string, row: Balances, { sums, complete }: History, movements: Examination): void {
-  const told = sums.get(sku);
-  sums.delete(sku);
-  for (const balance of complete ? balances : growing) {
+export function movementFaults(
+  sku: string,
+  row: Balances,
+  told: Balances | undefined,
+  complete: boolean,
+): readonly string[] {
+  return (complete ? balances : growing).flatMap((balance) => {
     const [is, was] = [row[balance], told?.[balance] ?? 0];
-    if (complete ? is !== was : is < was)
-      movements.wrong(`${sku}: ${balance} is ${is}, by its movements ${complete ? '' : 'at least '}${was}`);
-  }
+    const isWrong = complete ? is !== was : is < was;
+    return isWrong ? [`${sku}: ${balance} is ${is}, by its movements ${complete ? '' : 'at least '}${was}`] : [];
+  });
 }

@@ -68,7 +68,12 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
 });
 
 /** Hands a mail over. One that no server will ever take is kept for a person to look at, and holds up nothing. */
-async function send({ store }: Notifications, platform: Platform, mail: Mail, orderId: string): Promise<void> {
+export async function send(
+  { store }: Pick<Notifications, 'store'>,
+  platform: Pick<Platform, 'mailer' | 'alert'>,
+  mail: Mail,
+  orderId: string,
+): Promise<void> {
   try {
     await platform.mailer().send(mail);
   } catch (error) {
@@ -79,7 +84,8 @@ async function send({ store }: Notifications, platform: Platform, mail: Mail, or
   }
 }
 
-function toCommand({ topic, id: eventId, data }: LogRecord): { id: string; command: NotificationCommand } {
+/** What a notification is told by the events that it is made of. */
+export function toCommand({ topic, id: eventId, data }: LogRecord): { id: string; command: NotificationCommand } {
   const { orderId } = data as { orderId: string };
   if (topic === 'order.created') {
     const { email, total, lines } = data as NotedOrder;

@@ -316,7 +316,8 @@ function reused(): Problem {
   );
 }
 
-function paymentReport({ topic, data }: LogRecord): { id: string; command: OrderCommand } {
+/** What an order is told by `payment.succeeded` and `payment.failed`. */
+export function paymentReport({ topic, data }: LogRecord): { id: string; command: OrderCommand } {
   const { orderId, reason } = data as { orderId: string; reason?: string };
   const outcome = topic === 'payment.succeeded' ? 'succeeded' : 'failed';
   return {

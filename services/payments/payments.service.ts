@@ -108,7 +108,10 @@ export const paymentsService = (platform: Platform): SchemaOf<Payments> => ({
 });
 
 /** The payment's slow work outside. Each ends with a definite outcome, told to the payment, or is repeated. */
-function tasks(payments: Payments, platform: Platform): Record<string, Perform> {
+export function tasks(
+  payments: Pick<Payments, 'host' | 'store'>,
+  platform: Pick<Platform, 'provider' | 'secret' | 'alert'>,
+): Record<'charge' | 'void' | 'refund', Perform> {
   const provider = platform.provider();
   const key = platform.secret('payment-tokens');
   const record = async (paymentId: string, outcome: ChargeOutcome, messageId: string) => {
@@ -201,7 +204,8 @@ function verified(verify: () => WebhookEvent): WebhookEvent {
   }
 }
 
-function toCharge({ data }: LogRecord): { id: string; command: PaymentCommand } {
+/** What a payment is told by `payment.requested`. */
+export function toCharge({ data }: LogRecord): { id: string; command: PaymentCommand } {
   const { orderId, paymentId, amount: money, deadline } = data as PaymentRequested;
   const amount = minorOf(money);
   if (amount === undefined) throw new Error(`${money.amount} ${money.currency} is no amount in minor units`);

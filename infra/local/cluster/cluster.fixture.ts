@@ -11,7 +11,9 @@ import type { Change } from '../servers/supervisor.ts';
 import { missingDynamo } from '../servers/dynamodb-local.ts';
 import { missingKafka } from '../servers/kafka.ts';
 import { findNats, missingNats } from '../servers/nats.ts';
+import { findToxiproxy, missingToxiproxy } from '../servers/toxiproxy.ts';
 import { type ClusterOptions, startCluster } from './cluster.ts';
+import { mountOwnDisk } from './own-disk.ts';
 import { type NodePlan, planNodes } from './plan.ts';
 
 export * from '../callers.fixture.ts';
@@ -21,13 +23,20 @@ export function missingServers(): string | undefined {
   return missingDynamo() ?? missingKafka() ?? (findNats() === undefined ? missingNats() : undefined);
 }
 
-export interface TestClusterOptions extends Pick<ClusterOptions, 'migrate' | 'programOf'> {
+/** Why no cluster with edges can be started here, in a sentence; undefined if one can. */
+export function missingForEdges(): string | undefined {
+  return missingServers() ?? (findToxiproxy() === undefined ? missingToxiproxy() : undefined);
+}
+
+export interface TestClusterOptions extends Pick<ClusterOptions, 'migrate' | 'programOf' | 'edges'> {
   /** As after `--nodes`: "orders=2,api=2"; or the nodes themselves. */
   readonly nodes?: string | readonly NodePlan[];
   readonly settings?: Partial<Settings>;
   readonly catalogue?: boolean;
   readonly webhooks?: 'all' | 'unanswered';
   readonly kafkaNodes?: 1 | 3;
+  /** Puts PostgreSQL's files on a small disk of their own, to be slowed down and filled; see `missingOwnDisk`. */
+  readonly ownDisk?: boolean;
 }
 
 export type TestCluster = Awaited<ReturnType<typeof startTestCluster>>;
@@ -39,11 +48,13 @@ export async function startTestCluster({
   catalogue = false,
   webhooks = 'unanswered',
   kafkaNodes = 1,
+  ownDisk = false,
   ...releases
 }: TestClusterOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'souk-cluster-'));
   const changes: Change[] = [];
   const givenUp: string[] = [];
+  const disk = ownDisk ? await mountOwnDisk(folder) : undefined;
   const startedAt = performance.now();
   const cluster = await startCluster({
     settings: {
@@ -62,6 +73,9 @@ export async function startTestCluster({
     webhooks,
     kafkaNodes,
     ...releases,
+  }).catch(async (error: unknown) => {
+    await disk?.unmount();
+    throw error;
   });
   const readyMs = performance.now() - startedAt;
   const callers = await callersOf(cluster.url);
@@ -98,8 +112,10 @@ export async function startTestCluster({
       until(`${name} is back`, () => stateOf(name).state === 'ready' && stateOf(name).pid !== before, 30_000),
     /** The provider's book, read beside it. */
     ledger: () => readLedger(join(cluster.dataDir, 'provider', 'ledger.sqlite')),
+    disk,
     async stop() {
       await cluster.stop();
+      await disk?.unmount();
       rmSync(folder, { recursive: true, force: true });
     },
   };

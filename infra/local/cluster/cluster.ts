@@ -25,6 +25,8 @@ import { stablePorts } from '../servers/ports.ts';
 import { type Change, supervise, type Supervisor, type Unit } from '../servers/supervisor.ts';
 import { dynamoUnit, foreignPostgresUnit, kafkaUnits, natsUnit, postgresUnit, serverFolder } from '../servers/units.ts';
 import { removeAddresses, writeAddresses } from './addresses.ts';
+import { planEdges } from './cluster-edges.ts';
+import type { Edges } from './edges.ts';
 import { nodeEnvironment } from './environment.ts';
 import { nodeUnit } from './node-unit.ts';
 import type { NodePlan } from './plan.ts';
@@ -60,10 +62,15 @@ export interface ClusterOptions {
   readonly migrate?: (where: { readonly postgresUrl: string; readonly keysDir: string }) => Promise<void>;
   /** The program of a node, asked for at each of its starts; undefined: that of this checkout. */
   readonly programOf?: (node: string) => string | undefined;
+  /** Puts a proxy on every way between services, servers, provider and clients, which can be told to do harm. */
+  readonly edges?: boolean;
 }
 
 export interface Cluster {
+  /** Where clients come in; with edges, through theirs. */
   readonly url: string;
+  /** The gateways themselves. */
+  readonly directUrl: string;
   readonly dataDir: string;
   readonly providerUrl: string;
   /** With the password: not to be shown. */
@@ -74,6 +81,8 @@ export interface Cluster {
   readonly supervisor: Supervisor;
   readonly staff: { readonly email: string; readonly file: string | undefined };
   readonly products: number;
+  /** Only if they were asked for. */
+  readonly edges: Edges | undefined;
   /** Drains and stops everything. Safe to call twice. Never rejects. */
   stop(): Promise<void>;
 }
@@ -123,7 +132,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await supervisor.ready;
     progress('opening the shop');
     const opened = await openShop(options, { ...settings, dataDir: dataDir.path, natsUrl: parts.natsUrl });
-    await untilReady(parts.url);
+    await untilReady(parts.directUrl);
     return { ...parts, ...opened, dataDir: dataDir.path, postgresUrl: parts.postgresUrl(), supervisor, stop };
   } catch (error) {
     await stop();
@@ -134,6 +143,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 interface Parts {
   readonly units: readonly Unit[];
   readonly url: string;
+  readonly directUrl: string;
+  readonly edges: Edges | undefined;
   readonly natsUrl: string;
   readonly kafkaBrokers: readonly string[];
   readonly providerUrl: string;
@@ -147,19 +158,30 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
   const mark = markOf(dataDir.path);
   const place = (name: string) => ({ folder: serverFolder(dataDir, name), mark });
   const [natsPort, dynamoPort, postgresPort, providerPort] = (await stablePorts(4)) as [number, number, number, number];
-  const kafka = await planKafka(serverFolder(dataDir, 'kafka'), options.kafkaNodes ?? 1);
+  const plainKafka = await planKafka(serverFolder(dataDir, 'kafka'), options.kafkaNodes ?? 1);
   const keys = join(dataDir.path, 'keys');
   makeKeys(keys, allKeys);
   const foreign = settings.database.host === undefined ? undefined : administratorUrl(settings);
   let postgresUrl = foreign ?? '';
-  const url = httpUrl(settings.host, door.port);
+  const directUrl = httpUrl(settings.host, door.port);
   const natsPassword = keyIn(keys, 'nats').toString('hex');
   const natsUrl = natsUrlOf(natsPort, natsPassword);
-  const kafkaBrokers = kafka.nodes.map(({ port }) => `127.0.0.1:${port}`);
+  const kafkaBrokers = plainKafka.nodes.map(({ port }) => `127.0.0.1:${port}`);
   const providerUrl = `http://127.0.0.1:${providerPort}`;
-  writeAddresses(dataDir.path, { url, natsUrl, kafkaBrokers });
+  writeAddresses(dataDir.path, { url: directUrl, natsUrl, kafkaBrokers });
+  const { host, port } = settings.database;
+  const postgres = host === undefined ? { host: '127.0.0.1', port: postgresPort } : { host, port };
+  const ways =
+    options.edges === true
+      ? await planEdges(
+          { natsUrl, kafka: plainKafka, dynamoPort, postgres, providerPort, shopUrl: directUrl },
+          place('toxiproxy'),
+        )
+      : undefined;
+  const kafka = ways?.kafka ?? plainKafka;
 
   const servers: readonly Unit[] = [
+    ...(ways === undefined ? [] : [ways.unit]),
     natsUnit(place('nats'), natsPort, natsPassword),
     ...kafkaUnits(kafka, mark),
     dynamoUnit(place('dynamodb'), dynamoPort, progress),
@@ -178,21 +200,32 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
         passwordOf: (context) => keyOf(keys, databaseKey(context)).toString('hex'),
       });
     }),
-    providerUnit({ dataDir, keys, port: providerPort, shopUrl: url, mark, webhooks: options.webhooks ?? 'unanswered' }),
+    providerUnit({
+      dataDir,
+      keys,
+      port: providerPort,
+      shopUrl: ways?.shopUrlOf('provider') ?? directUrl,
+      mark,
+      webhooks: options.webhooks ?? 'unanswered',
+    }),
   ];
-  const environment = (service: string) =>
-    nodeEnvironment(
+  const environment = (service: string) => {
+    const direct = {
+      natsUrl,
+      kafkaBrokers,
+      providerUrl,
+      postgresUrl,
+      dynamoEndpoint: `http://127.0.0.1:${dynamoPort}`,
+    };
+    return nodeEnvironment(
       {
         settings: { ...settings, port: door.port, dataDir: dataDir.path },
         keys,
-        natsUrl,
-        kafkaBrokers,
-        providerUrl,
-        postgresUrl,
-        dynamoEndpoint: `http://127.0.0.1:${dynamoPort}`,
+        ...(ways?.seenBy(service, direct) ?? direct),
       },
       service,
     );
+  };
   const units = nodes.map((node) =>
     nodeUnit({
       node,
@@ -204,7 +237,16 @@ async function planParts(options: ClusterOptions, dataDir: DataDir, door: Shared
       program: () => options.programOf?.(node.id),
     }),
   );
-  return { units: [...servers, ...units], url, natsUrl, kafkaBrokers, providerUrl, postgresUrl: () => postgresUrl };
+  return {
+    units: [...servers, ...units],
+    url: ways?.shopUrlOf('clients') ?? directUrl,
+    directUrl,
+    edges: ways?.edges,
+    natsUrl,
+    kafkaBrokers,
+    providerUrl,
+    postgresUrl: () => postgresUrl,
+  };
 }
 
 function administratorUrl({ database }: Settings): string {

@@ -6,15 +6,30 @@
 //
 //   request ─► checked ─► effect in the ledger ─► committed ─► answer ─► could not be handed over? a webhook tells it
 //
-// Repeats under the same id get the same answer and never move money twice. What goes wrong on purpose is in `manners`.
+// Repeats under the same id get the same answer and never move money twice. What goes wrong on purpose is in manners.ts, by
+// the token, and in misbehaviour.ts, by a share of all calls.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { GroupCommit } from './group-commit.ts';
 import { Contradiction, type Ledger } from './ledger.ts';
 import { listing } from './listing.ts';
-import { amount, id, idempotencyKey, onlyFields, Problem, readObject, send, sendProblem } from './requests.ts';
+import { mannerOf } from './manners.ts';
+import type { Conduct, WrongAnswer } from './misbehaviour.ts';
+import {
+  amount,
+  decode,
+  digest,
+  id,
+  idempotencyKey,
+  only,
+  onlyFields,
+  Problem,
+  readObject,
+  send,
+  sendProblem,
+} from './requests.ts';
 import type { Charge, Refund, Void } from './rows.ts';
 import { eventOf } from './webhooks.ts';
 
@@ -25,26 +40,9 @@ const GRACE_MS = 1_000;
 /** Answers given this shortly before a crash may have been lost on their way. */
 const CRASH_WINDOW_MS = 1_000;
 
-interface Manner {
-  readonly status: Charge['status'];
-  readonly reason: string | null;
-  /** The first call fails before anything happened (`error`), or is charged and never answered (`none`). */
-  readonly firstAnswer?: 'error' | 'none';
-  /** Charged at once, answered this much later; so are repeats that come in between. */
-  readonly slowMs?: number;
-}
-
-const succeeds: Manner = { status: 'succeeded', reason: null };
-const unknownToken: Manner = { status: 'declined', reason: 'unknown-token' };
-
-/** What each token makes the provider do. That a call was the first is known by the ledger, so a restart changes nothing. */
-const manners: ReadonlyMap<string, Manner> = new Map([
-  ['tok_ok', succeeds],
-  ['tok_declined', { status: 'declined', reason: 'card-declined' }],
-  ['tok_timeout_then_ok', { ...succeeds, firstAnswer: 'none' }],
-  ['tok_error_then_ok', { ...succeeds, firstAnswer: 'error' }],
-  ['tok_slow', { ...succeeds, slowMs: 3_000 }],
-]);
+/** How long an answer waits for its webhook to be taken, and how often it looks, in milliseconds; callers wait 1,500. */
+const WEBHOOK_FIRST_MS = 1_000;
+const WEBHOOK_POLL_MS = 5;
 
 export interface ApiOptions {
   readonly ledger: Ledger;
@@ -54,23 +52,26 @@ export interface ApiOptions {
   readonly listingKey?: string;
   /** Whether every outcome is told by webhook, or those whose answer could not be handed over. */
   readonly webhooks: 'all' | 'unanswered';
+  /** What goes wrong on purpose. */
+  readonly conduct: Conduct;
   /** Called when a webhook became due. */
   readonly wake: () => void;
 }
 
 /** The request handler, and how it lets go of the answers it still holds back. */
-export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOptions) {
+export function api({ ledger, lane, apiKey, listingKey, webhooks, conduct, wake }: ApiOptions) {
   const held = new Set<ServerResponse>();
   const keyDigest = digest(`Bearer ${apiKey}`);
   const listingDigest = listingKey === undefined ? undefined : digest(`Bearer ${listingKey}`);
-  const toAll = webhooks === 'all';
+  const toAll = () => webhooks === 'all' || conduct.tellsAll();
+  const wrong = new WeakMap<ServerResponse, WrongAnswer>();
 
   async function takeCharge(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readObject(request);
     onlyFields(body, ['paymentId', 'orderId', 'amount', 'token']);
     const paymentId = id(body['paymentId'], 'paymentId');
     const wish = { paymentId, orderId: id(body['orderId'], 'orderId'), amount: amount(body['amount']) };
-    const { status, reason, firstAnswer, slowMs = 0 } = manners.get(id(body['token'], 'token')) ?? unknownToken;
+    const { status, reason, firstAnswer, slowMs = 0 } = mannerOf(id(body['token'], 'token'));
     idempotencyKey(request, paymentId);
 
     const at = Date.now();
@@ -80,19 +81,19 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
       const first = !known && outcome.status !== 'voided';
       const patienceMs = firstAnswer === 'none' ? HANG_MS : slowMs;
       // An answer that is held back is promised as a webhook in the same commit: a crash must not lose the news.
-      if (first && toAll) owe(outcome, outcome.readyAt);
+      if (first && toAll()) owe(outcome, outcome.readyAt);
       else if (first && patienceMs > 0) owe(outcome, at + patienceMs + GRACE_MS);
       return { outcome, first };
     });
 
     if (made === 'stumbled') throw new Problem(500, 'stumbled', 'Something failed before anything was charged.');
     const { outcome, first } = made;
-    if (outcome.status === 'voided') send(response, 200, view(outcome));
+    if (outcome.status === 'voided') hand(response, undefined, view(outcome));
     else if (first && firstAnswer === 'none') holdBack(response, outcome, HANG_MS, () => response.destroy());
     else if (outcome.readyAt > Date.now()) {
       holdBack(response, outcome, outcome.readyAt - Date.now(), () => send(response, 200, view(outcome)));
     } else hand(response, outcome, view(outcome));
-    if (first && toAll) wake();
+    if (first && toAll()) wake();
   }
 
   async function takeRefund(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -103,7 +104,7 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
     idempotencyKey(request, refundId);
     const made = await lane.write(() => {
       const outcome = ledger.refund(wish, Date.now());
-      if (toAll) owe(outcome, outcome.at);
+      if (toAll()) owe(outcome, outcome.at);
       return outcome;
     });
     const at = new Date(made.at).toISOString();
@@ -115,12 +116,12 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
       amount: made.amount,
       at,
     });
-    if (toAll) wake();
+    if (toAll()) wake();
   }
 
   async function takeVoid(request: IncomingMessage, response: ServerResponse, paymentId: string): Promise<void> {
     onlyFields(await readObject(request), []);
-    send(response, 200, view(await lane.write(() => ledger.void(paymentId, Date.now()))));
+    hand(response, undefined, view(await lane.write(() => ledger.void(paymentId, Date.now()))));
   }
 
   function show(response: ServerResponse, paymentId: string): void {
@@ -132,16 +133,26 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
     });
   }
 
-  /** Answers, and leaves it to a webhook if nobody was there any more to hear it. */
-  function hand(response: ServerResponse, thing: Charge | Refund, body: object): void {
+  /** Answers, unless the answer is to be a wrong one, and leaves it to a webhook if nobody was there any more to hear it. */
+  function hand(response: ServerResponse, thing: Charge | Refund | undefined, body: object): void {
+    const how = wrong.get(response);
     if (response.destroyed) tell(thing);
+    else if (how === 'error-after') sendProblem(response, new Problem(500, 'stumbled', 'Something failed afterwards.'));
+    else if (how === 'silent') holdBack(response, thing, HANG_MS, () => response.destroy());
+    else if (how === 'slow') holdBack(response, thing, conduct.slowMs(), () => send(response, 200, body));
+    else if (how === 'webhook-first' && thing !== undefined) afterItsWebhook(thing, () => send(response, 200, body));
     else {
       response.on('close', () => response.writableFinished || tell(thing));
       send(response, 200, body);
     }
   }
 
-  function holdBack(response: ServerResponse, thing: Charge, forMs: number, then: () => void): void {
+  function holdBack(
+    response: ServerResponse,
+    thing: Charge | Refund | undefined,
+    forMs: number,
+    then: () => void,
+  ): void {
     if (response.destroyed) {
       tell(thing);
       return;
@@ -152,7 +163,7 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
       clearTimeout(timer);
       held.delete(response);
       if (!response.writableFinished) tell(thing);
-      else if (!toAll) later(() => ledger.forget(eventOf(thing).id));
+      else if (thing !== undefined && !toAll()) later(() => ledger.forget(eventOf(thing).id));
     });
   }
 
@@ -161,8 +172,16 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
     ledger.owe(event.id, event.body, dueAt);
   }
 
-  function tell(thing: Charge | Refund): void {
-    later(() => owe(thing, Date.now()));
+  function tell(thing: Charge | Refund | undefined): void {
+    if (thing !== undefined) later(() => owe(thing, Date.now()));
+  }
+
+  /** Does it once the shop has taken the webhook, or has had its time for it. */
+  function afterItsWebhook(thing: Charge | Refund, then: () => void, since = Date.now()): void {
+    wake();
+    const isTaken = ledger.isDelivered(eventOf(thing).id);
+    if (isTaken || Date.now() - since > WEBHOOK_FIRST_MS) then();
+    else setTimeout(() => afterItsWebhook(thing, then, since), WEBHOOK_POLL_MS);
   }
 
   /** Writes what no caller waits for. If the ledger refuses it, the caller's own repeat will bring the news. */
@@ -198,8 +217,17 @@ export function api({ ledger, lane, apiKey, listingKey, webhooks, wake }: ApiOpt
       : only(method, 'POST', () => takeVoid(request, response, paymentId));
   }
 
+  /** Draws what goes wrong with a call; what fails before anything happens is thrown. */
+  async function behaved(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const how = request.method === 'POST' ? conduct.ofCall() : undefined;
+    if (how === 'error-before') throw new Problem(500, 'stumbled', 'Something failed before anything happened.');
+    if (how === 'too-many') throw new Problem(429, 'too-many-requests', 'That was too much at once: come back later.');
+    if (how !== undefined) wrong.set(response, how);
+    await route(request, response);
+  }
+
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    route(request, response).catch((error: unknown) => {
+    behaved(request, response).catch((error: unknown) => {
       request.resume();
       const problem = error instanceof Contradiction ? new Problem(422, error.code, error.message) : error;
       if (!(problem instanceof Problem)) console.error(problem);
@@ -229,22 +257,4 @@ function view(outcome: Charge | Void): object {
   if (outcome.status === 'voided') return { paymentId: outcome.paymentId, status: outcome.status, at };
   const { id: reference, paymentId, status, reason, amount: paid } = outcome;
   return { id: reference, paymentId, status, ...(reason !== null && { reason }), amount: paid, at };
-}
-
-async function only(method: string | undefined, allowed: string, run: () => void | Promise<void>): Promise<void> {
-  if (method === allowed) return run();
-  throw new Problem(405, 'method-not-allowed', `Only ${allowed} is possible here.`);
-}
-
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw new Problem(400, 'bad-path', 'The path is not valid percent-encoding.');
-  }
-}
-
-/** Of equal length whatever was sent, so that comparing takes the same time. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -59,6 +59,9 @@ export function openLedger(file: string) {
   const chargesBackwards = db.prepare(`SELECT ${chargeColumns} FROM charges ORDER BY seq DESC`);
   const chargesAfter = db.prepare(`SELECT ${chargeColumns} FROM charges WHERE seq > ? ORDER BY seq LIMIT ?`);
   const refundsAfter = db.prepare(`SELECT ${refundColumns} FROM refunds WHERE seq > ? ORDER BY seq LIMIT ?`);
+  const among = 'payment_id IN (SELECT value FROM json_each(?)) AND seq > ? ORDER BY seq LIMIT ?';
+  const chargesAmong = db.prepare(`SELECT ${chargeColumns} FROM charges WHERE ${among}`);
+  const refundsAmong = db.prepare(`SELECT ${refundColumns} FROM refunds WHERE ${among}`);
   const insertCharge = db.prepare(
     'INSERT INTO charges (payment_id, order_id, amount, currency, status, reason, at, ready_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
@@ -75,6 +78,7 @@ export function openLedger(file: string) {
      ON CONFLICT (id) DO UPDATE SET due_at = min(due_at, excluded.due_at) WHERE delivered_at IS NULL`,
   );
   const forgetWebhook = db.prepare('DELETE FROM webhooks WHERE id = ? AND delivered_at IS NULL');
+  const takenWebhook = db.prepare('SELECT id FROM webhooks WHERE id = ? AND delivered_at IS NOT NULL');
   const dueWebhooks = db.prepare(
     `SELECT ${webhookColumns} FROM webhooks WHERE delivered_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?`,
   );
@@ -173,15 +177,23 @@ export function openLedger(file: string) {
     forget: (id: string) => forgetWebhook.run(id),
     due: (now: number, limit: number) => dueWebhooks.all(now, limit).map(toWebhook),
     nextDueAfter: (now: number) => (nextDue.get(now)?.['due'] ?? NEVER) as number,
+    /** Whether the shop has taken the event. */
+    isDelivered: (id: string) => takenWebhook.get(id) !== undefined,
     delivered: (id: string, at: number) => delivered.run(at, id),
     postponed: (id: string, dueAt: number) => postponed.run(dueAt, id),
     hastenAll: (now: number) => hasten.run(now, now, NEVER),
 
     /** Charges and refunds in the order of their commits, each with its place: nothing appears later at a place passed. */
-    chargesAfter: (seq: number, limit: number) =>
-      chargesAfter.all(seq, limit).map((row) => ({ seq: row['seq'] as number, ...toCharge(row) })),
-    refundsAfter: (seq: number, limit: number) =>
-      refundsAfter.all(seq, limit).map((row) => ({ seq: row['seq'] as number, ...toRefund(row) })),
+    chargesAfter: (seq: number, limit: number, payments?: readonly string[]) =>
+      (payments === undefined
+        ? chargesAfter.all(seq, limit)
+        : chargesAmong.all(JSON.stringify(payments), seq, limit)
+      ).map((row) => ({ seq: row['seq'] as number, ...toCharge(row) })),
+    refundsAfter: (seq: number, limit: number, payments?: readonly string[]) =>
+      (payments === undefined
+        ? refundsAfter.all(seq, limit)
+        : refundsAmong.all(JSON.stringify(payments), seq, limit)
+      ).map((row) => ({ seq: row['seq'] as number, ...toRefund(row) })),
 
     /** The charges of the last moments before the last one: a crash may have kept their answers from being read. */
     lastCharges(withinMs: number): Charge[] {

@@ -70,6 +70,8 @@ export async function startScene(webhooks: 'all' | 'unanswered' = 'unanswered') 
     provider,
     /** The adapter with another time-out. */
     patient,
+    /** Of the provider. */
+    dataDir: join(dir, 'data'),
     ledger: () => readLedger(join(dir, 'data', 'ledger.sqlite')),
 
     /** A request that the adapter would never send. */

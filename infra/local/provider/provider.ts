@@ -5,6 +5,7 @@
 //
 //   start ─► ledger opened, old promises due ─► listening on 127.0.0.1 ─► says so ─► SIGTERM, or parent gone ─► drained
 //
+// What it does wrong on purpose it is told by a file in DIR (misbehaviour.ts).
 // It may be killed or paused at any moment: everything it ever answered is in DIR/ledger.sqlite before the answer leaves.
 
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ import { announceReady } from '../processes.ts';
 import { api } from './api.ts';
 import { groupCommit } from './group-commit.ts';
 import { openLedger } from './ledger.ts';
+import { followWishes } from './misbehaviour.ts';
 import { webhookSender } from './webhooks.ts';
 
 const DRAIN_MS = 2_000;
@@ -82,13 +84,15 @@ async function start(options: Options): Promise<void> {
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const ledger = openLedger(join(data, 'ledger.sqlite'));
   const lane = groupCommit(ledger.db);
-  const sender = webhookSender(ledger, lane, webhookUrl, webhookSecrets);
+  const conduct = followWishes(data);
+  const sender = webhookSender({ ledger, lane, url: webhookUrl, secrets: webhookSecrets, conduct });
   const { handle, letGo, recover } = api({
     ledger,
     lane,
     apiKey,
     ...(listingKey === undefined ? {} : { listingKey }),
     webhooks,
+    conduct,
     wake: sender.wake,
   });
 
@@ -106,6 +110,7 @@ async function start(options: Options): Promise<void> {
     if (draining) return;
     draining = true;
     sender.stop();
+    conduct.stop();
     server.close(() => {
       lane.flush();
       ledger.close();

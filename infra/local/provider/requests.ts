@@ -2,6 +2,7 @@
 // and whatever is wrong with them leaves as problem+json with a sentence.
 
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Amount } from './rows.ts';
@@ -107,6 +108,31 @@ export function sendProblem(response: ServerResponse, error: unknown): void {
   if (response.headersSent || response.destroyed) return;
   const { status, code, message } =
     error instanceof Problem ? error : new Problem(503, 'ledger-unavailable', 'The ledger cannot be written just now.');
+  if (status === 429) response.setHeader('retry-after', '1');
   const title = code.replaceAll('-', ' ');
   send(response, status, { type: 'about:blank', title, status, code, detail: message }, 'application/problem+json');
+}
+
+/** @throws Problem 405 for another method than the one that is possible */
+export async function only(
+  method: string | undefined,
+  allowed: string,
+  run: () => void | Promise<void>,
+): Promise<void> {
+  if (method === allowed) return run();
+  throw new Problem(405, 'method-not-allowed', `Only ${allowed} is possible here.`);
+}
+
+/** @throws Problem 400 if it is no percent-encoding */
+export function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Problem(400, 'bad-path', 'The path is not valid percent-encoding.');
+  }
+}
+
+/** Of equal length whatever was sent, so that comparing takes the same time. */
+export function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

@@ -11,7 +11,9 @@ import { Agent, request } from 'node:http';
 
 import type { GroupCommit } from './group-commit.ts';
 import type { Ledger } from './ledger.ts';
+import type { Conduct } from './misbehaviour.ts';
 import { NEVER, type Charge, type Refund, type Webhook } from './rows.ts';
+import { deliverWrongly, overtakenMs } from './wrong-webhooks.ts';
 
 const CONCURRENCY = 4;
 const TIMEOUT_MS = 5_000;
@@ -41,8 +43,18 @@ export function eventOf(thing: Charge | Refund): { readonly id: string; readonly
   return { id, body: JSON.stringify(event) };
 }
 
+export interface SenderOptions {
+  readonly ledger: Ledger;
+  readonly lane: GroupCommit;
+  /** Of the shop. */
+  readonly url: string;
+  readonly secrets: readonly string[];
+  /** What goes wrong on purpose. */
+  readonly conduct: Conduct;
+}
+
 /** Delivers what the ledger owes. `wake` it whenever something was promised. */
-export function webhookSender(ledger: Ledger, lane: GroupCommit, url: string, secrets: readonly string[]) {
+export function webhookSender({ ledger, lane, url, secrets, conduct }: SenderOptions) {
   const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
   const inFlight = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -62,12 +74,17 @@ export function webhookSender(ledger: Ledger, lane: GroupCommit, url: string, se
 
   async function deliver(webhook: Webhook): Promise<void> {
     inFlight.add(webhook.id);
-    const taken = await post(webhook.body);
+    // Only the first time: whatever is wrong with it, the shop has it at the second.
+    const how = webhook.attempts === 0 ? conduct.ofWebhook() : undefined;
+    const isOvertaken = how === 'webhook-reordered';
+    const status = how === 'webhook-reordered' ? 0 : await deliverWrongly(how, webhook, post, conduct);
+    const taken = status >= 200 && status < 300;
     try {
       if (stopped && !taken) return;
       const attempts = webhook.attempts + 1;
       const backoffMs = Math.min(BACKOFF_FIRST_MS * 2 ** (attempts - 1), BACKOFF_MAX_MS);
-      const dueAt = attempts < ATTEMPTS_MAX ? Date.now() + backoffMs : NEVER;
+      const laterMs = isOvertaken ? overtakenMs(webhook.id) : backoffMs;
+      const dueAt = attempts < ATTEMPTS_MAX ? Date.now() + laterMs : NEVER;
       await lane.write(() => (taken ? ledger.delivered(webhook.id, Date.now()) : ledger.postponed(webhook.id, dueAt)));
     } catch {
       // The ledger cannot be written just now: the event stays owed, and a full disk is no reason to spin.
@@ -79,12 +96,13 @@ export function webhookSender(ledger: Ledger, lane: GroupCommit, url: string, se
     wake();
   }
 
-  function post(body: string): Promise<boolean> {
+  /** Resolves with the status; 0: there was no answer. */
+  function post(body: string, { at = Math.floor(Date.now() / 1_000), keys = secrets } = {}): Promise<number> {
     return new Promise((resolve) => {
       const headers = {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
-        'souk-signature': signature(secrets, body, Math.floor(Date.now() / 1000)),
+        'souk-signature': signature(keys, body, at),
       };
       let status = 0;
       const call = request(url, { method: 'POST', agent, headers }, (answer) => {
@@ -95,7 +113,7 @@ export function webhookSender(ledger: Ledger, lane: GroupCommit, url: string, se
       call.on('error', () => undefined);
       call.on('close', () => {
         clearTimeout(timeout);
-        resolve(status >= 200 && status < 300);
+        resolve(status);
       });
       call.end(body);
     });

@@ -3,13 +3,16 @@
 //
 //   inventory ─► findings      orders ─► findings, sums ─┬─► equal, but for what is in flight?
 //                              payments ─► findings, sums ┘   (asked of the same orders, and no newer one)
+//   probe ─► what it has found since it started, beside the provider's own book (I3–I8)
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServiceBroker } from 'moleculer';
 import { formatMinor } from '../../../actors/money.ts';
 import { examine, type Finding } from '../../../mixins/finding.ts';
+import { nodesWith } from '../../node/repl-server.ts';
 import type { OrdersChecked, OrderSum } from '../../../services/orders/invariants.ts';
 import type { PaymentsChecked, PaymentsOf, PaymentSum } from '../../../services/payments/invariants.ts';
+import type { ProbeReport } from '../../../services/probe/probe.service.ts';
 import { type Print, readOutboxes } from './show-nodes.ts';
 
 /** Payments have 10 s for their slices, and a last statement may take its 2 s. In milliseconds. */
@@ -22,6 +25,8 @@ const OUTBOX_LAG_MAX_MS = 30_000;
 
 /** Statuses in which an order has been paid and not wholly given back. */
 const paid: ReadonlySet<OrderSum['status']> = new Set(['PAID', 'SHIPPED', 'DELIVERED', 'REFUNDED']);
+const NOT_HERE_NOR_PROBED =
+  'Not checked here: I1, I2, I9, I10 and I12–I15: they need what clients were told, or the log.';
 const NOT_HERE =
   'Not checked here: I1–I4 (but for the shop’s own side), I8–I10 and I12–I15: they need what clients were told, the log, or the provider’s book.';
 
@@ -130,9 +135,33 @@ export async function showInvariants(broker: ServiceBroker, print: Print): Promi
     (error: Error) => report.silent('orders', error),
   );
   report.tell('outboxes', await lagOf(broker));
-  print(NOT_HERE);
+  print((await showProbe(broker, report)) ? NOT_HERE_NOR_PROBED : NOT_HERE);
   const { holds, violated, unchecked } = totals;
   print(`Invariants: ${holds} hold, ${violated} violated, ${unchecked} with nothing to check.`);
+}
+
+/** What the probe says, where there is one. @returns whether there is */
+async function showProbe(broker: ServiceBroker, { tell, silent, print }: Report): Promise<boolean> {
+  if (!nodesWith(broker, 'probe').some(({ available }) => available)) return false;
+  try {
+    const { findings, sums, suspected } = await broker.call<ProbeReport, object>(
+      'probe.report',
+      {},
+      { timeout: ANSWER_WITHIN_MS },
+    );
+    for (const finding of findings) tell('probe', finding);
+    for (const { currency, orders, owed, held, owedUnderWay, heldUnderWay } of sums) {
+      const underWay = `of which under way ${amount(String(owedUnderWay), currency)} and ${amount(String(heldUnderWay), currency)}`;
+      print(
+        `     provider: ${orders} orders  owed ${amount(String(owed), currency)}  held ${amount(String(held), currency)}  ${underWay}`,
+      );
+    }
+    if (suspected > 0) print(`     ${suspected} looked wrong for a moment, and are looked at again`);
+    return true;
+  } catch (error) {
+    silent('probe', error as Error);
+    return false;
+  }
 }
 
 function showMoney({ orders, payments, balances }: Money, { tell, silent, print }: Report): void {

@@ -13,14 +13,15 @@ const ATTEMPTS_MAX = 200;
 
 /**
  * So many different ports that nobody had a moment ago, on any address of this machine.
+ * @param except ports that are promised already to servers that do not run yet
  * @throws Error when none can be found
  */
-export async function stablePorts(count: number): Promise<readonly number[]> {
+export async function stablePorts(count: number, except: readonly number[] = []): Promise<readonly number[]> {
   const ports = new Set<number>();
   for (let attempt = 0; ports.size < count; attempt++) {
     if (attempt === ATTEMPTS_MAX) throw new Error(`No free port was found between ${FIRST} and ${END - 1}.`);
     const port = randomInt(FIRST, END);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+    if (!ports.has(port) && !except.includes(port) && (await isFree(port))) ports.add(port);
   }
   return [...ports];
 }

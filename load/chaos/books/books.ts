@@ -64,7 +64,7 @@ export interface ContextBooks {
   readonly timers: readonly { readonly actorId: string; readonly name: string; readonly dueAt: number }[];
 }
 
-/** A record of the event log. */
+/** A record of the event log. Of a dead letter, topic, partition and offset are those of the record that it was made of. */
 export interface TopicRecord {
   readonly topic: string;
   readonly partition: number;
@@ -78,17 +78,21 @@ export interface TopicRecord {
   readonly appendedAt: number;
   /** Parsed; undefined if it is no JSON. */
   readonly data: Json;
+  /** As it came, the first so many characters, if it is no JSON. */
+  readonly text?: string;
   /** Why it lies among the dead letters. */
   readonly reason?: string;
 }
 
-/** A closed window as the shop keeps it. */
+/** A window as the shop keeps it. */
 export interface StoredWindow {
   readonly productId: string;
   /** Milliseconds since 1970. */
   readonly from: number;
   readonly uniqueUsers: number;
   readonly eventCount: number;
+  /** Not closed yet: nobody is shown it, and it may get more. */
+  readonly isOpen?: boolean;
 }
 
 /** Balances of stock at one moment during the run, in one snapshot. */
@@ -139,8 +143,12 @@ export interface Books {
     readonly end: number;
   }[];
   readonly mails: readonly CapturedMail[];
+  /** Mails from before this time may be gone, since their file is turned over; missing: all are there. */
+  readonly mailsFrom?: number;
   readonly windows: readonly StoredWindow[];
   /** What the windows say of events they did not count. */
   readonly uncounted: { readonly late: number; readonly malformed: number };
+  /** Event time of the partitions of raw events when the run began, milliseconds since 1970; missing ones had none. */
+  readonly eventTimes?: Readonly<Record<number, number>>;
   readonly samples: readonly Sample[];
 }

@@ -19,6 +19,8 @@ export interface Evidence {
   readonly paymentDeadlineMs: number;
   /** Ids of products and SKUs that the run made. */
   readonly products: readonly { readonly id: string; readonly sku: string; readonly currency: string }[];
+  /** Nodes of the cluster, as `orders-1`; missing: nobody said. */
+  readonly nodes?: readonly string[];
 }
 
 /** `invariant` as in the list of them (I1…I15, L1…L6); `looked: 0` says that there was nothing to look at. */

@@ -1,0 +1,216 @@
+// Looks into the books during a run, every so often: balances, money and outboxes in one snapshot, and memory.
+//
+//   provider's book ─► snapshot { balances, lags, orders and payments that have changed } ─► provider's book ─► Sample
+//
+// Servers may be away: a look that fails is counted, and the next one is made all the same.
+
+import { setImmediate as immediately } from 'node:timers/promises';
+import type { Order } from '../../../actors/order-messages.ts';
+import { paymentIdOf, type Payment } from '../../../actors/payment.ts';
+import { skuKey, type SkuRow } from '../../../actors/stock.ts';
+import { memoryOf, treeOf } from '../../../infra/local/process-tree.ts';
+import { type Ask, type BookDatabase, openBookDatabase } from './book-database.ts';
+import type { ActorContext, Sample } from './books.ts';
+import type { Mark } from './mark.ts';
+import { type Account, accountOf, createHeld, sumUp } from './money.ts';
+import { actorContexts } from './postgres.ts';
+import { readLedgerFrom } from './provider.ts';
+
+const EVERY_MS = 1_000;
+/** A server that is frozen is not waited for. */
+const ANSWER_MS = 3_000;
+/** The memory of sixty processes takes long to add up, and is asked for by the minute. */
+const MEMORY_EVERY_MS = 30_000;
+/** Samples of a run of two hours; more are not kept. */
+const SAMPLES_MAX = 7_200;
+
+export interface SamplerOptions {
+  readonly postgresUrl: string;
+  readonly dataDir: string;
+  /** Only what is from then on. */
+  readonly since: Mark;
+  /** Only the stock of these, asked for at each look; missing: of all. */
+  readonly skus?: () => readonly string[];
+  /** Default: a second. */
+  readonly everyMs?: number;
+  /** A look that takes longer fails, in milliseconds. Default: three seconds. */
+  readonly answerMs?: number;
+  /** Processes of the shop; default: all that this one has started. */
+  readonly processes?: () => readonly number[];
+}
+
+export interface Sampler {
+  readonly samples: readonly Sample[];
+  /** Looks that failed. */
+  readonly skipped: number;
+  /** Makes one more look, and ends. Safe to call twice. */
+  stop(): Promise<readonly Sample[]>;
+}
+
+/** Begins to look; `stop` it. */
+export function startSampler(options: SamplerOptions): Sampler {
+  const { everyMs = EVERY_MS, answerMs = ANSWER_MS } = options;
+  const database = openBookDatabase(options.postgresUrl, answerMs);
+  const look = createLook(database, options);
+  const memory = createMemory(options.processes ?? (() => treeOf(process.pid).slice(1)));
+  const samples: Sample[] = [];
+  let skipped = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  let stopping: Promise<readonly Sample[]> | undefined;
+
+  async function lookOnce(): Promise<void> {
+    try {
+      const seen = await look();
+      const used = await memory();
+      if (samples.length < SAMPLES_MAX) samples.push({ ...seen, ...(used === undefined ? {} : { memory: used }) });
+    } catch {
+      skipped += 1;
+    }
+  }
+  async function round(): Promise<void> {
+    const begun = performance.now();
+    await lookOnce();
+    if (!isStopped) timer = setTimeout(next, Math.max(0, everyMs - (performance.now() - begun)));
+  }
+  let looking = round();
+  function next(): void {
+    looking = round();
+  }
+
+  return {
+    samples,
+    get skipped() {
+      return skipped;
+    },
+    stop: () => (stopping ??= end()),
+  };
+
+  async function end(): Promise<readonly Sample[]> {
+    isStopped = true;
+    clearTimeout(timer);
+    await looking;
+    await lookOnce();
+    await database.close();
+    return samples;
+  }
+}
+
+/** Memory of the shop in bytes, if it is time; undefined where nobody can tell. */
+function createMemory(processes: () => readonly number[]): () => Promise<number | undefined> {
+  let measuredAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (process.platform !== 'linux' || performance.now() - measuredAt < MEMORY_EVERY_MS) return undefined;
+    measuredAt = performance.now();
+    let sum = 0;
+    for (const pid of processes()) {
+      sum += memoryOf(pid);
+      // Clients run in this process as well: they are not held up by all of it at once.
+      await immediately();
+    }
+    return sum;
+  };
+}
+
+/** Looks once; each look reads of orders and payments only what has changed since the one before. */
+export function createLook(
+  database: Pick<BookDatabase, 'snapshot'>,
+  { dataDir, since, skus }: Pick<SamplerOptions, 'dataDir' | 'since' | 'skus'>,
+): () => Promise<Sample> {
+  const held = createHeld();
+  const orders = createFollower<Order>('orders', since.at);
+  const payments = createFollower<Payment>('payments', since.at);
+  const accounts = new Map<string, Account>();
+  /** Orders of which something has changed and is not in their account yet: a look that fails leaves it to the next one. */
+  const changed = new Set<string>();
+  let place = since.ledger;
+
+  /** What is new in the provider's book, in the running account; tells which orders it touched. */
+  function takeLedger(): ReadonlySet<string> {
+    const part = readLedgerFrom(dataDir, place, Number.MAX_SAFE_INTEGER);
+    place = part.end;
+    return held.take(part);
+  }
+
+  return () =>
+    database.snapshot(async (ask) => {
+      takeLedger();
+      // A snapshot is taken by the first question, so the provider's book was read before it.
+      const [clock] = await ask('select (extract(epoch from clock_timestamp()) * 1000)::float8 as at');
+      const balances = await readBalances(ask, skus?.());
+      const outboxLag = await readLags(ask);
+      for (const id of await orders.follow(ask)) changed.add(id);
+      for (const id of await payments.follow(ask)) changed.add(orderOf(id));
+      const before = new Map(held.of);
+      const touched = takeLedger();
+      for (const id of changed) {
+        const order = orders.states.get(id);
+        if (order !== undefined) accounts.set(id, accountOf(order, payments.states.get(paymentIdOf(id))));
+      }
+      changed.clear();
+      return { at: clock?.['at'], balances, outboxLag, money: sumUp(accounts, before, touched) };
+    });
+}
+
+const orderOf = (paymentId: string): string => paymentId.slice(paymentIdOf('').length);
+
+interface Follower<S> {
+  readonly states: ReadonlyMap<string, S>;
+  /** Takes in what has changed; tells the ids. */
+  follow(ask: Ask): Promise<readonly string[]>;
+}
+
+/** Keeps up with the actors of a context that had done nothing before. */
+function createFollower<S>(context: ActorContext, since: number): Follower<S> {
+  const states = new Map<string, S>();
+  const versions = new Map<string, number>();
+  let older: ReadonlySet<string> | undefined;
+  return {
+    states,
+    async follow(ask) {
+      older ??= new Set(
+        (
+          await ask(
+            `select distinct actor_id from ${context}.inbox where stored_at < to_timestamp($1::float8 / 1000)`,
+            [since],
+          )
+        ).map(({ actor_id }) => actor_id),
+      );
+      const known = await ask(`select id, version::float8 as version from ${context}.actors where state is not null`);
+      const changed = known.filter(({ id, version }) => versions.get(id) !== version && older?.has(id) === false);
+      const found = await ask(
+        `select id, version::float8 as version, state from ${context}.actors
+         where id in (select jsonb_array_elements_text($1::jsonb) collate "C")`,
+        [JSON.stringify(changed.map(({ id }) => id))],
+      );
+      for (const { id, version, state } of found) {
+        states.set(id, JSON.parse(state) as S);
+        versions.set(id, version);
+      }
+      return found.map(({ id }) => id);
+    },
+  };
+}
+
+async function readBalances(ask: Ask, skus: readonly string[] | undefined): Promise<Sample['balances']> {
+  const rows = await ask(
+    skus === undefined
+      ? `select actor_id, key, data from inventory.rows where key like 'sku:%' order by actor_id, key`
+      : `select actor_id, key, data from inventory.rows where actor_id in (select id from inventory.actors)
+         and key in (select jsonb_array_elements_text($1::jsonb) collate "C") order by actor_id, key`,
+    skus === undefined ? [] : [JSON.stringify(skus.map(skuKey))],
+  );
+  return rows.map(({ actor_id, key, data }) => {
+    return { ...(JSON.parse(data) as SkuRow), partition: actor_id, sku: key.slice(skuKey('').length) };
+  });
+}
+
+async function readLags(ask: Ask): Promise<Sample['outboxLag']> {
+  const lags = actorContexts.map(
+    (context) =>
+      `select '${context}' as context, (extract(epoch from now() - min(stored_at)) * 1000)::float8 as ms
+       from ${context}.outbox where sent_at is null`,
+  );
+  const rows = await ask(lags.join(' union all '));
+  return Object.fromEntries(rows.map(({ context, ms }) => [context, Math.max(0, ms ?? 0)]));
+}

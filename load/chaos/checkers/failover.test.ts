@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import type { FaultRecord } from '../faults/fault.ts';
+import type { Ending, Json } from '../history/operation.ts';
+import type { Evidence } from './checker.ts';
+import { storyOf, wrongs } from './evidence.testing.ts';
+import { checkFailover } from './failover.ts';
+
+const nodes = ['orders-1', 'orders-2', 'api-1', 'api-2', 'analytics-1'];
+
+interface Call {
+  /** Milliseconds after the kill. */
+  readonly at: number;
+  readonly method?: string;
+  readonly key?: string;
+  readonly ending?: Partial<Ending>;
+}
+
+const broken: Partial<Ending> = { outcome: 'unknown', error: 'ECONNRESET' };
+const away: Partial<Ending> = { outcome: 'unknown', status: 503 };
+
+/** Calls around a kill that lasts from 0 to 5,000 ms. Without an ending they are answered 200 after 10 ms. */
+function killed(target: string, calls: readonly Call[], more: Partial<Evidence> = {}): Evidence {
+  const { from, ...story } = storyOf().evidence();
+  const kill: FaultRecord = { kind: 'kill', target, from: from + 10_000, to: from + 15_000, evidence: [] };
+  const history = calls.map(
+    ({ at, method = 'POST', key, ending = { outcome: 'ok', status: 200 } }, id): Json => ({
+      id,
+      at: kill.from + at,
+      process: 'one',
+      kind: 'place-order',
+      principal: 'ada',
+      intent: `${id}`,
+      method,
+      path: '/api/v1/orders',
+      ...(key === undefined ? {} : { key }),
+      ending: { endedAt: kill.from + at + 10, ...ending },
+    }),
+  );
+  return { ...story, from, history, faults: [kill], nodes, ...more };
+}
+
+const found = (evidence: Evidence) => wrongs(checkFailover(evidence));
+const looked = (evidence: Evidence) => checkFailover(evidence).map((finding) => finding.looked);
+
+describe('L5, when one of several nodes is killed', () => {
+  it('holds if every keyed and idempotent call is answered', () => {
+    const sound = killed('orders-2', [
+      { at: 1, key: 'k' },
+      { at: 2, method: 'GET' },
+      { at: 3, ending: away },
+      { at: 2_500 },
+      { at: -60_000, ending: away },
+      { at: 3, key: 'k2', ending: { outcome: 'fail', status: 409 } },
+      { at: 60_000, key: 'k3', ending: away },
+    ]);
+    expect(found(sound)).toEqual([]);
+    expect(looked(sound)).toEqual([3, 1, 0]);
+  });
+
+  it.each<[string, Call, string]>([
+    [
+      'a keyed call that was answered 503',
+      { at: 5, key: 'k', ending: away },
+      'orders-2 was killed: POST /api/v1/orders answered 503',
+    ],
+    ['a keyed call that broke off', { at: 5, key: 'k', ending: broken }, 'POST /api/v1/orders broke off (ECONNRESET)'],
+    [
+      'an idempotent call that failed',
+      { at: 5, method: 'GET', ending: { ...away, status: 500 } },
+      'GET /api/v1/orders answered 500',
+    ],
+    ['a call under way at the kill', { at: -5, method: 'DELETE', ending: away }, 'DELETE /api/v1/orders answered 503'],
+    ['any call that failed later', { at: 2_001, ending: away }, 'orders-2 was killed 2001 ms before'],
+  ])('sees %s', (_, call, sentence) => {
+    expect(found(killed('orders-2', [call])).join('\n')).toContain(sentence);
+  });
+
+  it('bears what ended before, and what the end of the run broke off', () => {
+    const evidence = killed('orders-2', [{ at: -20, key: 'k', ending: away }]);
+    const { ending: _, ...open } = evidence.history[0] as Json;
+    expect(found({ ...evidence, history: [open] })).toEqual([]);
+    expect(found(evidence)).toEqual([]);
+  });
+});
+
+describe('L5, when a gateway is killed', () => {
+  it('holds if what broke off is answered under its key', () => {
+    const sound = killed('api-1', [
+      { at: 1, key: 'k', ending: broken },
+      { at: 30, key: 'k', ending: broken },
+      { at: 60, key: 'k' },
+      { at: 1, ending: broken },
+      { at: 1, key: 'given up', ending: broken },
+    ]);
+    expect(found(sound)).toEqual([]);
+    expect(looked(sound)).toEqual([0, 0, 2]);
+  });
+
+  it('sees what is not answered when it is asked again', () => {
+    const lost = killed('api-1', [
+      { at: 1, key: 'k', ending: broken },
+      { at: 30, key: 'k', ending: away },
+    ]);
+    expect(found(lost)).toEqual([
+      'L5: POST /api/v1/orders broke off (ECONNRESET) broke off with api-1, and no later attempt was answered',
+    ]);
+  });
+});
+
+describe('L5 looks at nothing', () => {
+  const call: Call = { at: 5, key: 'k', ending: away };
+
+  it('if the only node of a service was killed, or a server, or none', () => {
+    for (const target of ['analytics-1', 'provider', 'kafka-1']) {
+      expect(checkFailover(killed(target, [call]))).toMatchObject([
+        { looked: 0, wrongCount: 0, partly: expect.stringContaining('nothing') },
+        { looked: 0, wrongCount: 0 },
+        { looked: 0, wrongCount: 0 },
+      ]);
+    }
+  });
+
+  it('if another fault lay beside the kill, or nobody said which nodes there are', () => {
+    const { faults, ...evidence } = killed('orders-1', [call]);
+    const [kill] = faults as [FaultRecord];
+    const other: FaultRecord = { ...kill, kind: 'latency', from: kill.from - 3_000, to: kill.from - 500 };
+    const [both] = checkFailover({ ...evidence, faults: [kill, other] });
+    expect(both).toMatchObject({ looked: 0, partly: '0 of 1 kills; others had a fault beside them' });
+    const [unnamed] = checkFailover({ ...evidence, faults, nodes: [] });
+    expect(unnamed).toMatchObject({ looked: 0, partly: expect.stringContaining('which nodes there are') });
+  });
+});

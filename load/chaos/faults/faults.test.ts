@@ -1,0 +1,155 @@
+// What is pure about faults: what they draw, read and conclude.
+
+import { describe, expect, it } from '@jest/globals';
+import { chanceOf } from '../../../actors/scheduler.simulation.ts';
+import { topics } from '../../../brokers/topics.ts';
+import { flawOf, VALUE_BYTES_MAX } from '../../../mixins/kafka-log/cloud-event.ts';
+import type { TestCluster } from '../../../infra/local/cluster/cluster.fixture.ts';
+import type { Ending, Operation } from '../history/operation.ts';
+import type { World } from '../world.ts';
+import { faultKinds } from './fault.ts';
+import { faultSources } from './faults.ts';
+import { judgeOverload } from './overload.ts';
+import { type Poison, poisoned, poisons, reasons } from './poison.ts';
+import { setBack } from './rewind.ts';
+import { failuresDuring, replaceable } from './rolling.ts';
+import { shiftDate } from './skewed-clock.ts';
+import { harmDone, nodesOf, parseStat, serversOf } from './witness.ts';
+
+/** A cluster of these units that nobody has started. */
+function worldOf(...names: string[]): World {
+  const states = names.map((name, n) => ({ name, state: 'ready', pid: 100 + n, reason: undefined }));
+  const cluster = { dataDir: '/nowhere', supervisor: { states: () => states } } as unknown as TestCluster;
+  return { cluster, say: () => {}, signal: new AbortController().signal };
+}
+
+const servers = ['nats', 'kafka-1', 'kafka-2', 'kafka-3', 'dynamodb', 'postgres', 'schema', 'provider'];
+const nodes = ['orders-1', 'orders-2', 'payments-1', 'api-1', 'api-2'];
+const world = worldOf(...servers, ...nodes);
+
+const operation = (id: number, at: number, ending?: Partial<Ending>): Operation => ({
+  id,
+  at,
+  process: `guest-${id}`,
+  kind: 'place-order',
+  principal: 'guest',
+  intent: String(id),
+  method: 'POST',
+  path: '/api/v1/orders',
+  ...(ending === undefined ? {} : { ending: { endedAt: at + 10, outcome: 'ok', ...ending } }),
+});
+
+describe('a cluster', () => {
+  it('has nodes, and servers that are none', () => {
+    expect(nodesOf(world)).toEqual(nodes);
+    expect(serversOf(world, /^kafka/)).toEqual(['kafka-1', 'kafka-2', 'kafka-3']);
+    expect(replaceable(world)).toEqual(['orders-1', 'orders-2', 'api-1', 'api-2']);
+  });
+
+  it('has for each kind of fault a source; those of one seed draw alike', () => {
+    expect(Object.keys(faultSources).toSorted()).toEqual([...faultKinds].toSorted());
+    const mine = ['kill', 'pause', 'rolling-restart', 'nats', 'kafka', 'postgres', 'dynamodb', 'rewind'] as const;
+    for (const kind of mine) {
+      const drawn = (seed: number) => {
+        return faultSources[kind](world, chanceOf(seed)).map(({ target, lastsMs }) => `${target} ${lastsMs}`);
+      };
+      expect(drawn(7).length).toBeGreaterThan(0);
+      expect(drawn(7)).toEqual(drawn(7));
+    }
+    const pauses = faultSources.pause(world, chanceOf(7));
+    expect(pauses.map(({ target }) => target)).toEqual([...nodes, 'provider']);
+    for (const { lastsMs } of pauses) expect(lastsMs >= 1_000 && lastsMs <= 30_000).toBe(true);
+  });
+
+  it('says what it cannot do, and why', () => {
+    for (const { impossible } of faultSources['clock-skew'](world, chanceOf(1)))
+      expect(impossible).toMatch(/SKEWED_NODE/);
+    expect(faultSources.overload(world, chanceOf(1))[0]?.impossible).toMatch(/load/);
+  });
+});
+
+describe('the kernel', () => {
+  it('tells of a process whose name holds anything', () => {
+    const line = '42 (node) (x) T 1 42 42 0 -1 0 0 0 0 0 30 12 0 0 20 0';
+    expect(parseStat(line)).toEqual({ state: 'T', ticks: 42 });
+  });
+});
+
+describe('a history', () => {
+  it('tells the harm that was done', () => {
+    expect(harmDone([operation(1, 0, { status: 201 })])).toBeUndefined();
+    const harmed = [operation(1, 0, { status: 503 }), operation(2, 0, { error: 'ECONNRESET' }), operation(3, 0)];
+    expect(harmDone(harmed)).toBe('of 3 operations 1 were refused with 503 and 1 got no answer');
+    expect(failuresDuring(harmed)).toBe('2 of 3 requests failed meanwhile');
+  });
+
+  it('tells what became of an overload', () => {
+    const took = Array.from({ length: 400 }, (_, i) => operation(i, i * 10, { status: 201 }));
+    const sent = Array.from({ length: 100 }, (_, i) => operation(1_000 + i, 2_000 + i * 20, {}));
+    const refused = sent.map((each) => ({
+      ...each,
+      ending: { endedAt: each.at + 1, outcome: 'fail' as const, status: 503, retryAfter: 1 },
+    }));
+    const odd = operation(2_000, 3_000, { outcome: 'fail', status: 503 });
+    const seen = judgeOverload([...took, ...refused, odd], 2_000, 4_000);
+    expect(seen).toMatchObject({ offered: 150.5, goodput: 100, peak: 100, refused: 50, odd: [odd] });
+    // One that does less under it than before is seen.
+    const collapsed = took.filter(({ at }) => at < 2_000 || at % 100 === 0);
+    expect(judgeOverload(collapsed, 2_000, 4_000)).toMatchObject({ peak: 100, goodput: 10.5 });
+  });
+});
+
+describe('a poisoned message', () => {
+  const flaw = (form: Poison) => {
+    const message = { ...poisoned('payment.requested', form, 'poison-1'), offset: 0, timestamp: 0 };
+    return flawOf('payment.requested', message);
+  };
+
+  it.each(poisons)('is one that nobody can handle, for the reason that it was made for: %s', (form) => {
+    expect(flaw(form)).toMatch(reasons[form]);
+    const others = poisons.filter((other) => other !== form && reasons[other].test(flaw(form) ?? ''));
+    expect(others).toEqual([]);
+  });
+
+  it('is a little too large, not so large that no broker takes it', () => {
+    expect(poisoned('payment.requested', 'too large', 'poison-1').value).toHaveLength(VALUE_BYTES_MAX + 1);
+  });
+
+  it('exists for every topic', () => {
+    for (const topic of Object.keys(topics) as (keyof typeof topics)[])
+      for (const form of ['no JSON', 'wrong schema', 'unknown version'] as const)
+        expect(flawOf(topic, { ...poisoned(topic, form, 'p'), offset: 0, timestamp: 0 })).toMatch(reasons[form]);
+  });
+});
+
+describe('a group', () => {
+  it('is set back by so many records, not before the first one that is kept, and never forwards', () => {
+    const at = (partition: number, offset: number) => ({ topic: 'order.created', partition, offset });
+    const was = [at(0, 5_000), at(1, 300), at(2, 1_500), at(3, 0)];
+    const firsts = [at(0, 0), at(1, 0), at(2, 1_200), at(3, 10)];
+    expect(setBack(was, firsts)).toEqual([at(0, 4_000), at(1, 0), at(2, 1_200), at(3, 0)]);
+  });
+});
+
+describe('a shifted clock', () => {
+  it('is told by all that asks Date, and by nothing else', () => {
+    const Before = globalThis.Date;
+    const realNow = Before.now;
+    let skewMs = 600_000;
+    try {
+      shiftDate(() => skewMs);
+      const ahead = (ms: number) => Math.round((ms - realNow.call(Before)) / 1_000);
+      expect([Date.now(), new Date().getTime()].map(ahead)).toEqual([600, 600]);
+      // As text it has whole seconds.
+      expect([599, 600]).toContain(ahead(Date.parse(Date())));
+      expect(new Date(5).getTime()).toBe(5);
+      expect(new Date()).toBeInstanceOf(Before);
+      expect(Date.UTC(2026, 0)).toBe(Before.UTC(2026, 0));
+      skewMs = -90_000;
+      expect(ahead(Date.now())).toBe(-90);
+    } finally {
+      globalThis.Date = Before;
+      Before.now = realNow;
+    }
+  });
+});

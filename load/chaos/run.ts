@@ -1,0 +1,163 @@
+// One run: clients and faults on a running cluster, then quiet, then everything is checked.
+//
+//   mark the books ─► clients begin ─► faults, step by step ─► clients end ─► quiet ─► everything is read back
+//                                                                                      └─► books ─► checkers ─► RunResult
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TestCluster } from '../../infra/local/cluster/cluster.fixture.ts';
+import { openBooks } from './books/read-books.ts';
+import { startSampler } from './books/sampler.ts';
+import { settled } from './books/settled.ts';
+import type { Evidence } from './checkers/checker.ts';
+import { checkAll } from './checkers/checkers.ts';
+import type { FaultRecord } from './faults/fault.ts';
+import { faultSources } from './faults/faults.ts';
+import { readHistory } from './history/read-history.ts';
+import { createRecorder, historyClock } from './history/recorder.ts';
+import { type History, outcomeOf } from './history/operation.ts';
+import { injectAll } from './injecting.ts';
+import type { Profile } from './profiles.ts';
+import type { RunResult } from './report/result.ts';
+import { recoveryOf, secondsOf } from './report/series.ts';
+import { scheduleOf, seedOf } from './schedule.ts';
+import { startWorkload, type Workload } from './workload/workload.ts';
+import type { World } from './world.ts';
+
+/** Clients before the first fault and after the last one, in milliseconds: recovery is measured against the first. */
+const CALM_MS = { before: 3_000, after: 4_000 };
+/** Everything must be settled within this after the last fault and the last wish (L1), in milliseconds. */
+const QUIET_WITHIN_MS = 90_000;
+
+export interface RunOptions {
+  readonly cluster: TestCluster;
+  readonly profile: Profile;
+  /** Seed of the campaign. */
+  readonly campaign: number;
+  readonly number: number;
+  /** Where the history is written; nothing may be there. */
+  readonly history: string;
+  readonly say: (what: string) => void;
+  readonly onProgress: (what: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Makes one run. Never rejects: what went wrong stands in its result. */
+export async function runOnce(options: RunOptions): Promise<RunResult> {
+  const { campaign, number, say } = options;
+  const seed = seedOf(campaign, number);
+  const from = historyClock();
+  const faults: FaultRecord[] = [];
+  try {
+    return await make(options, seed, from, faults);
+  } catch (error) {
+    say(`run ${number} broke off: ${(error as Error).stack ?? String(error)}`);
+    return {
+      number,
+      seed,
+      from,
+      to: historyClock(),
+      faults,
+      findings: [],
+      seconds: [],
+      operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} },
+      error: (error as Error).message,
+    };
+  }
+}
+
+async function make(options: RunOptions, seed: number, from: number, faults: FaultRecord[]): Promise<RunResult> {
+  const { cluster, profile, campaign, number, say, signal } = options;
+  const places = { postgresUrl: cluster.postgresUrl, dataDir: cluster.dataDir, kafkaBrokers: cluster.kafkaBrokers };
+  const reader = await openBooks(places);
+  const recorder = createRecorder(options.history);
+  const ticker = setInterval(() => {
+    const seconds = Math.round((historyClock() - from) / 1_000);
+    options.onProgress(`run ${number}, ${seconds} s, ${recorder.begun} operations`);
+  }, 1_000);
+  let workload: Workload | undefined;
+  let sampler: Awaited<ReturnType<typeof startSampler>> | undefined;
+  try {
+    const since = await reader.mark();
+    workload = await startWorkload({ cluster, seed, perSecond: profile.perSecond, recorder });
+    const { products } = workload;
+    const skus = products.map(({ sku }) => sku);
+    sampler = startSampler({ ...places, since, skus: () => skus });
+    const world: World = { cluster, say, signal, load: workload.load };
+    await pause(CALM_MS.before, undefined, { signal });
+    const written = async (): Promise<History> => {
+      await recorder.flush();
+      return (await readHistory(recorder.path)).history;
+    };
+    const injected = await injectAll({
+      world,
+      seed,
+      faults,
+      now: historyClock,
+      history: written,
+      steps: scheduleOf(profile, campaign, number),
+      sources: faultSources,
+      faultMaxMs: profile.faultMaxMs,
+    });
+    const restMs = Math.max(CALM_MS.after, profile.runMs - (historyClock() - from));
+    await pause(restMs, undefined, { signal });
+    say('clients end; waiting for quiet');
+    await workload.stop();
+    const to = historyClock();
+    const { quietAt, unsettled } = await settled(reader, { withinMs: QUIET_WITHIN_MS, signal });
+    if (unsettled.length > 0) say(`never quiet: ${unsettled.join('; ')}`);
+    await workload.close();
+    const samples = await sampler.stop();
+    await recorder.close();
+    say('checking');
+    const { history } = await readHistory(recorder.path);
+    const books = await reader.read({ since, skus, samples });
+    const evidence: Evidence = {
+      history,
+      books,
+      faults: injected,
+      from,
+      to,
+      products,
+      ...(quietAt === undefined ? {} : { quietAt }),
+      paymentDeadlineMs: profile.paymentDeadlineMs,
+      nodes: nodesOf(cluster),
+    };
+    const lastFault = Math.max(to, ...injected.map((fault) => fault.to));
+    return {
+      number,
+      seed,
+      from,
+      to,
+      ...(quietAt === undefined ? {} : { quietMs: Math.max(0, quietAt - lastFault) }),
+      operations: countOf(history),
+      faults: injected.map((fault) => withRecovery(fault, history, to)),
+      findings: checkAll(evidence),
+      seconds: secondsOf(history, from, to),
+    };
+  } finally {
+    clearInterval(ticker);
+    await workload?.stop().catch(() => undefined);
+    await sampler?.stop().catch(() => undefined);
+    await reader.close();
+  }
+}
+
+function withRecovery(fault: FaultRecord, history: History, to: number): FaultRecord {
+  const recoveryMs = recoveryOf(history, fault, to);
+  return recoveryMs === undefined ? fault : { ...fault, recoveryMs };
+}
+
+/** Nodes of services, not servers. */
+const nodesOf = ({ supervisor }: TestCluster): readonly string[] =>
+  supervisor
+    .states()
+    .map(({ name }) => name)
+    .filter((name) => /^[a-z]+-\d+$/.test(name) && !name.startsWith('kafka'));
+
+function countOf(history: History): RunResult['operations'] {
+  const count = (outcome: string) => history.filter((operation) => outcomeOf(operation) === outcome).length;
+  const kinds = Object.fromEntries(
+    [...Map.groupBy(history, ({ kind }) => kind)].map(([kind, all]) => [kind, all.length]),
+  );
+  return { all: history.length, ok: count('ok'), fail: count('fail'), unknown: count('unknown'), kinds };
+}

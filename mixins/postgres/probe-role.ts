@@ -1,0 +1,121 @@
+// What the role of the probe may do: read some columns of some tables, and nothing else (ADR 30).
+//
+//   souk_probe ──select──► orders: actors, outbox     inventory: actors, rows, journal, inbox, outbox     payments: actors, outbox
+//
+// The bodies of outboxes, the commands and answers of inboxes, and whatever other contexts own stay closed to it. Its
+// sessions are read-only besides: two locks, each of which would do.
+
+import type { Client } from './connection.ts';
+import { makeRole } from './grants.ts';
+import { UnpreparedDatabase } from './migrate.ts';
+import { type Context, contexts, PROBE_ROLE, roleOf } from './roles.ts';
+
+const UNDEFINED_TABLE = '42P01';
+const UNDEFINED_SCHEMA = '3F000';
+
+const outbox = 'seq, kind, target, sender, key, stored_at, sent_at';
+
+/** Columns by table, by context. */
+export const probeReads: { readonly [context in Context]?: Readonly<Record<string, string>> } = {
+  orders: { actors: 'id, version, state, status, created_at', outbox },
+  inventory: {
+    actors: 'id, version',
+    rows: 'actor_id, key, data',
+    journal: 'id, version, type, data',
+    inbox: 'command_id, actor_id, version',
+    outbox,
+  },
+  payments: { actors: 'id, version, state', outbox },
+};
+
+/**
+ * Makes the role of the probe, or mends it, and lets it read.
+ * @returns what was done, in words, besides setting the password.
+ * @throws UnpreparedDatabase if a table is not there yet, or the role may do more than it should
+ */
+export async function grantProbe(client: Client, password: string): Promise<string[]> {
+  const steps = await makeRole(client, PROBE_ROLE, password);
+  const before = await readable(client);
+  try {
+    await client.query(`alter role ${PROBE_ROLE} set default_transaction_read_only = on`);
+    for (const statement of grants()) await client.query(statement);
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    if (code !== UNDEFINED_TABLE && code !== UNDEFINED_SCHEMA) throw error;
+    throw new UnpreparedDatabase(
+      `The probe cannot be let in yet: ${(error as Error).message}. Run the migrations first.`,
+      { cause: error },
+    );
+  }
+  if ((await readable(client)) !== before) steps.push(`may read ${Object.keys(probeReads).join(', ')}`);
+  await demandReader(client);
+  return steps;
+}
+
+function* grants(): Generator<string> {
+  for (const [context, tables] of Object.entries(probeReads)) {
+    yield `grant usage on schema ${context} to ${PROBE_ROLE}`;
+    for (const [table, columns] of Object.entries(tables))
+      yield `grant select (${columns}) on ${context}.${table} to ${PROBE_ROLE}`;
+  }
+  yield `do $do$ begin execute format('grant connect on database %I to ${PROBE_ROLE}', current_database()); end $do$`;
+}
+
+/** The columns that the role may read now, as one text. */
+async function readable(client: Client): Promise<string> {
+  const { rows } = await client.query(
+    `select md5(string_agg(format('%s.%s', attrelid::regclass, attname), ' ' order by attrelid, attnum)) as readable
+     from pg_attribute join pg_class c on c.oid = attrelid join pg_namespace n on n.oid = relnamespace
+     where nspname = any(string_to_array($1, ' ')) and relkind in ('r', 'p') and not relispartition and attnum > 0
+       and has_column_privilege($2, attrelid, attnum, 'select')`,
+    [contexts.join(' '), PROBE_ROLE],
+  );
+  return rows[0]?.['readable'] ?? '';
+}
+
+/** What the role may do beyond its list, however it came to; and who may act as it. */
+const TOO_MUCH = `
+  with mine as (select oid from pg_roles where rolname = $1), relations as (
+    select c.oid, nspname, relname from pg_class c join pg_namespace n on n.oid = relnamespace
+    where nspname = any(string_to_array($2 || ' log', ' ')) and relkind in ('r', 'p', 'v', 'm')
+  )
+  select 'may enter the schema ' || nspname as what from pg_namespace n, mine
+  where nspname = any(string_to_array($2 || ' log', ' ')) and nspname <> all(string_to_array($3, ' '))
+    and has_schema_privilege(mine.oid, n.oid, 'usage')
+  union all
+  select 'may create things in the schema ' || nspname from pg_namespace n, mine
+  where nspname = any(string_to_array($2 || ' log public', ' ')) and has_schema_privilege(mine.oid, n.oid, 'create')
+  union all
+  select 'may create schemas in the database' from mine where has_database_privilege(mine.oid, current_database(), 'create')
+  union all
+  select format('may change %I.%I', nspname, relname) from relations, mine
+  where has_table_privilege(mine.oid, relations.oid, 'insert, update, delete, truncate, references, trigger')
+    or has_any_column_privilege(mine.oid, relations.oid, 'insert, update, references')
+  union all
+  select format('may read the column %I of %I.%I', attname, nspname, relname)
+  from relations join pg_attribute on attrelid = relations.oid and attnum > 0 and not attisdropped, mine
+  where has_column_privilege(mine.oid, relations.oid, attnum, 'select')
+    and format('%s.%s.%s', nspname, relname, attname) <> all(string_to_array($4, ' '))
+  union all
+  select 'is a member of ' || roleid::regrole from pg_auth_members, mine where member = mine.oid
+  union all
+  select rolname || ' may act as it' from pg_roles r, mine
+  where rolname = any(string_to_array($5, ' ')) and pg_has_role(r.oid, mine.oid, 'member')`;
+
+async function demandReader(client: Client): Promise<void> {
+  const columns = Object.entries(probeReads).flatMap(([context, tables]) =>
+    Object.entries(tables).flatMap(([table, names]) => names.split(', ').map((name) => `${context}.${table}.${name}`)),
+  );
+  const { rows } = await client.query(TOO_MUCH, [
+    PROBE_ROLE,
+    contexts.join(' '),
+    Object.keys(probeReads).join(' '),
+    columns.join(' '),
+    contexts.map(roleOf).join(' '),
+  ]);
+  if (rows.length === 0) return;
+  throw new UnpreparedDatabase(
+    `The role ${PROBE_ROLE} does more than read what it should: it ${rows.map(({ what }) => what).join('; ')}. ` +
+      'Somebody granted that; find it with \\dp, \\du and \\drg in psql, and revoke it.',
+  );
+}
