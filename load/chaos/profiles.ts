@@ -17,7 +17,9 @@ export interface Profile {
   readonly faultMaxMs: number;
   /** Between the end of a fault and the next one, in milliseconds. */
   readonly calmMs: readonly [least: number, most: number];
-  /** Kinds that are drawn from. */
+  /** Every so many runs one has no faults: what checkers find in it is theirs, and what is slow is slow in health. 0: none. */
+  readonly calmEvery: number;
+  /** Kinds that are drawn from; one that stands twice is drawn twice as often. */
   readonly kinds: readonly FaultKind[];
   /** A campaign with fewer counted faults, or of fewer kinds, has shown nothing. Of a whole campaign. */
   readonly atLeast: { readonly faults: number; readonly kinds: number };
@@ -39,12 +41,14 @@ const commit: Profile = {
   runs: 1,
   runMs: 0,
   perSecond: 60,
-  steps: 10,
+  steps: 13,
   atOnceMax: 1,
+  calmEvery: 0,
   faultMaxMs: 4_000,
   calmMs: [1_500, 2_500],
   // What takes a second or two to happen and to heal; the others belong to the night.
   kinds: [
+    'kill',
     'kill',
     'pause',
     'nats',
@@ -73,10 +77,11 @@ const nightly: Profile = {
   perSecond: 110,
   steps: 4,
   atOnceMax: 3,
+  calmEvery: 40,
   faultMaxMs: 30_000,
   calmMs: [2_000, 5_000],
   kinds: faultKinds,
-  atLeast: { faults: 240, kinds: 20 },
+  atLeast: { faults: 300, kinds: 20 },
   paymentDeadlineMs: 20_000,
   nodes: NODES,
   kafkaNodes: 3,

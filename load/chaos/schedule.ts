@@ -38,18 +38,19 @@ export const seedOf = (campaign: number, run: number): number => fnv1a(`${campai
 
 /** What goes wrong in a run; runs are counted from 1. */
 export function scheduleOf(
-  profile: Pick<Profile, 'kinds' | 'steps' | 'atOnceMax' | 'calmMs'>,
+  profile: Pick<Profile, 'kinds' | 'steps' | 'atOnceMax' | 'calmMs' | 'calmEvery'>,
   campaign: number,
   run: number,
 ): readonly Step[] {
-  const { kinds, steps, atOnceMax, calmMs } = profile;
+  const { kinds, steps, atOnceMax, calmMs, calmEvery } = profile;
+  if (calmEvery > 0 && run % calmEvery === 0) return [];
   const chance = chanceOf(seedOf(campaign, run));
   const [least, most] = calmMs;
   return Array.from({ length: steps }, (_, step) => {
     const first = dealt(kinds, campaign, (run - 1) * steps + step);
     const others = companions.has(first) ? 1 + chance.below(atOnceMax) : 1;
     const also = shuffled(
-      kinds.filter((kind) => kind !== first && companions.has(kind)),
+      [...new Set(kinds)].filter((kind) => kind !== first && companions.has(kind)),
       chance,
     ).slice(0, others - 1);
     return { afterMs: least + chance.below(most - least + 1), kinds: [first, ...also] };

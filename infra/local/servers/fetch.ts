@@ -5,6 +5,7 @@
 import { StartRefused } from '../data-dir.ts';
 import { createTerminal } from '../terminal.ts';
 import { sweepDrafts } from './cache.ts';
+import { ensureChaosMesh } from './chaos-mesh.ts';
 import { dynamoServer, ensureDynamo } from './dynamodb-local.ts';
 import { ensureKafka, kafkaServer, preparationMark } from './kafka.ts';
 import { ensureNats } from './nats.ts';
@@ -18,6 +19,7 @@ const servers: Readonly<Record<string, Fetch>> = {
   kafka: ensureKafka,
   dynamodb: ensureDynamo,
   toxiproxy: ensureToxiproxy,
+  'chaos-mesh': ensureChaosMesh,
 };
 
 const terminal = createTerminal(process.stdout);

@@ -81,6 +81,7 @@ export const machineryBugs: readonly PlantedBug[] = [
   {
     number: 8,
     bug: 'messages leave before the commit',
+    seed: 3,
     changes: [
       put(
         host,
@@ -127,6 +128,7 @@ export const machineryBugs: readonly PlantedBug[] = [
   {
     number: 15,
     bug: 'a refusal is answered before the version check',
+    seed: 2,
     changes: [
       put(
         host,
@@ -138,6 +140,7 @@ export const machineryBugs: readonly PlantedBug[] = [
   {
     number: 15,
     bug: 'a version that was only read is not confirmed',
+    seed: 2,
     changes: [
       put(
         host,
@@ -173,6 +176,7 @@ export const machineryBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'the position in the log moves before the commit',
+    seed: 9,
     changes: [put(consume, `if (away !== undefined) throw new Error(away.retry);`, ``)],
   },
   {
@@ -188,6 +192,7 @@ export const machineryBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'what the former owner of an actor has not delivered is not asked for',
+    seed: 11,
     changes: [put(host, `if (follows) relay.follow(change.outbox);`, `if (follows) relay.push(change.outbox);`)],
   },
   {

@@ -32,6 +32,10 @@ describe('the checkers find it when', () => {
   });
 });
 
+it('one of them breaks the order of events, or loses one (I8)', () => {
+  expect(caught.flatMap(({ invariants }) => invariants)).toContain('I8');
+});
+
 describe('9: checkers that swallow what they find', () => {
   it('pass on a shop without an inbox, where ours do not', async () => {
     const bug = machineryBugs.find(({ number }) => number === 4)!;

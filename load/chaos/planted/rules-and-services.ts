@@ -53,6 +53,7 @@ export const shopBugs: readonly PlantedBug[] = [
   {
     number: 10,
     bug: 'the price is the one that came with the line',
+    seed: 2,
     changes: [
       put(
         'services/api/requests.schemas.ts',
@@ -136,6 +137,7 @@ export const shopBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'a declined charge is taken for a payment',
+    seed: 2,
     changes: [
       put(
         paymentsService,
@@ -166,6 +168,7 @@ export const shopBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'lost compensation: an order that was not paid keeps its stock',
+    seed: 2,
     changes: [put(saga, `return [...toStock('Release', order, id), noDeadline];`, `return [noDeadline];`)],
   },
   {
@@ -174,6 +177,7 @@ export const shopBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'what is available is not looked at, and nobody checks the balance',
+    seed: 2,
     changes: [
       put(stock, `return quantity > available ?`, `return quantity < 0 ?`),
       put(stock, 'invariant(reserved <= onHand, `${key}: no more is reserved than is on hand`);', ``),
@@ -188,6 +192,7 @@ export const shopBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'an order goes to any status that an event names',
+    seed: 3,
     changes: [
       put(
         order,
@@ -237,6 +242,7 @@ export const shopBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'whoever knows the id of an order may read it',
+    seed: 2,
     changes: [
       put(
         'services/orders/access.ts',
@@ -257,6 +263,7 @@ export const shopBugs: readonly PlantedBug[] = [
   },
   {
     bug: 'a merge that is repeated adds the lines again',
+    seed: 15,
     changes: [
       put(cart, `if (cart.absorbed.includes(data.merge)) return [];`, ``),
       put(
