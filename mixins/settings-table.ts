@@ -268,6 +268,12 @@ export const variables = {
     meaning: 'The folder with the whole data sets; tests that want them are left out without it.',
     example: '/srv/datasets',
   }),
+  KUBE_TOOLS: optional(folder, '`../shared/tools/kubernetes`', {
+    usedBy: ['tests'],
+    meaning:
+      'The folder with etcd.xz and kube-apiserver.xz and their SHA256SUMS; tests that want a control plane are left out without it.',
+    example: '/srv/kubernetes',
+  }),
   TEST_POSTGRES_URL: optional(postgresUrl, 'a PostgreSQL is started for the run', {
     usedBy: ['tests'],
     meaning: 'The PostgreSQL of the integration tests.',

@@ -28,7 +28,9 @@ export async function ensureChaosMesh(progress: Progress = () => {}): Promise<st
   if (go === undefined) throw new StartRefused(missingChaosMesh());
   progress(FETCHING);
   try {
-    await ensureCached(home(), async (draft) => cpSync(join(await download(go), ...DEFINITIONS), draft, { recursive: true }));
+    await ensureCached(home(), async (draft) =>
+      cpSync(join(await download(go), ...DEFINITIONS), draft, { recursive: true }),
+    );
   } catch (error) {
     throw new StartRefused(`${FETCHING} failed: ${(error as Error).message}\n${missingChaosMesh()}`, { cause: error });
   }
@@ -49,7 +51,7 @@ async function download(go: string): Promise<string> {
   const args = ['mod', 'download', '-json', `${MODULE}@${CHAOS_MESH_VERSION}`];
   // Where there is no module of ours, which it would otherwise look at.
   const told = await run(go, args, { env: process.env, cwd: dirname(go), timeoutMs: FETCH_MS });
-  const { Dir } = JSON.parse(told.slice(told.indexOf('{'))) as { readonly Dir?: string };
+  const { Dir } = JSON.parse(/\{[^]*\}/.exec(told)?.[0] ?? '{}') as { readonly Dir?: string };
   if (Dir === undefined) throw new Error(`Go did not say where it put ${MODULE}: ${told}`);
   return Dir;
 }

@@ -58,7 +58,10 @@ it('says what to install where there is a Java and no Maven', async () => {
 
 it('names the servers that there are when asked for another', () => {
   const { status, text } = fetchServers(['zookeeper']);
-  expect([status, text]).toEqual([1, 'There is no zookeeper to fetch; there are nats, kafka, dynamodb, toxiproxy, chaos-mesh.\n']);
+  expect([status, text]).toEqual([
+    1,
+    'There is no zookeeper to fetch; there are nats, kafka, dynamodb, toxiproxy, chaos-mesh.\n',
+  ]);
 });
 
 withCache('leaves what is there as it is', () => {

@@ -75,6 +75,21 @@ describe('L5, when one of several nodes is killed', () => {
     expect(found(killed('orders-2', [call])).join('\n')).toContain(sentence);
   });
 
+  it('bears what breaks under the next fault, which has come before it was answered', () => {
+    const evidence = killed('orders-2', [
+      { at: 6_500, key: 'k', ending: { ...broken, endedAt: 0 } },
+      { at: 3, key: 'k2' },
+    ]);
+    const [kill] = evidence.faults as [FaultRecord];
+    const next: FaultRecord = { ...kill, kind: 'kafka', target: 'kafka', from: kill.to + 1_800, to: kill.to + 9_000 };
+    const history = evidence.history.map((operation) =>
+      operation.key === 'k' ? { ...operation, ending: { ...broken, endedAt: next.from + 200 } as Ending } : operation,
+    );
+    const both = { ...evidence, history, faults: [kill, next] };
+    expect(found(both)).toEqual([]);
+    expect(looked(both)).toEqual([1, 0, 0]);
+  });
+
   it('bears what ended before, and what the end of the run broke off', () => {
     const evidence = killed('orders-2', [{ at: -20, key: 'k', ending: away }]);
     const { ending: _, ...open } = evidence.history[0] as Json;

@@ -27,8 +27,11 @@ export function checkFailover({ history, faults, nodes = [] }: Evidence): readon
   const kills = faults.filter(({ kind, target }) => kind === 'kill' && isOneOfSeveral(target, nodes));
   const alone = kills.filter((kill) => isAlone(kill, faults));
   for (const kill of alone) {
+    // What was under way when the next fault came may be the doing of that one.
+    const next = Math.min(...faults.filter(({ from }) => from > kill.to).map(({ from }) => from));
     const under = history.filter(
-      ({ at, ending }) => (ending?.endedAt ?? at) >= kill.from && at <= kill.to + AFTERMATH_MS,
+      ({ at, ending }) =>
+        (ending?.endedAt ?? at) >= kill.from && at <= kill.to + AFTERMATH_MS && (ending?.endedAt ?? at) < next,
     );
     if (serviceOf(kill.target) === GATEWAY) {
       for (const operation of under) {

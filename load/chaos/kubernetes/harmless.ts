@@ -46,7 +46,10 @@ export function complaints(manifest: Manifest, namespace: string): readonly stri
   return [...own, ...wrong, ...steps.flatMap((hit) => complaintsOfHit(hit, namespace))];
 }
 
-function stepsOf({ file, kind, spec }: Manifest): { readonly steps: readonly Hit[]; readonly wrong: readonly string[] } {
+function stepsOf({ file, kind, spec }: Manifest): {
+  readonly steps: readonly Hit[];
+  readonly wrong: readonly string[];
+} {
   if (kind === 'Workflow') return stepsOfWorkflow(file, spec);
   if (kind === 'Schedule' && spec['type'] === 'Workflow') return stepsOfWorkflow(file, tree(spec['workflow']));
   return { steps: [{ where: file, kind, spec }], wrong: [] };
@@ -77,22 +80,27 @@ function stepsOfWorkflow(file: string, { entry, templates }: Tree): ReturnType<t
 
 function complaintsOfHit({ where, kind, spec, deadline }: Hit, namespace: string): readonly string[] {
   const wrong: string[] = [];
-  if (!podFaults.some((known) => known === kind)) wrong.push(`${where} is a ${kind}, which is none of ${podFaults.join(', ')}.`);
+  if (!podFaults.some((known) => known === kind))
+    wrong.push(`${where} is a ${kind}, which is none of ${podFaults.join(', ')}.`);
   for (const way of ['remoteCluster', 'externalTargets', 'tls'])
     if (way in spec) wrong.push(`${where} reaches beyond the namespace by ${way}.`);
 
   const isMoment = kind === 'PodChaos' && spec['action'] === 'pod-kill';
-  if (deadline !== undefined && 'duration' in spec) wrong.push(`${where} says its duration twice; in a step it is the deadline.`);
+  if (deadline !== undefined && 'duration' in spec)
+    wrong.push(`${where} says its duration twice; in a step it is the deadline.`);
   const lasts = seconds(deadline ?? (isMoment ? '0s' : spec['duration']));
   if (!(lasts <= FAULT_MAX_S)) wrong.push(`${where} lasts longer than ${FAULT_MAX_S} s, or does not say how long.`);
 
-  const { direction, target } = spec;
   wrong.push(...complaintsOfChoice(`${where}, selector`, spec, namespace, true));
-  if (target !== undefined)
-    // Towards a target: it says only whither, and nothing is done to it.
-    wrong.push(...complaintsOfChoice(`${where}, target`, tree(target), namespace, direction !== 'to'));
-  else if (direction === 'from' || direction === 'both') wrong.push(`${where} has the direction ${direction} and no target.`);
+  if (kind === 'NetworkChaos') wrong.push(...complaintsOfTarget(where, spec, namespace));
   return wrong;
+}
+
+/** Between whom the network is disturbed. */
+function complaintsOfTarget(where: string, { direction, target }: Tree, namespace: string): readonly string[] {
+  // Towards a target: it says only whither, and nothing is done to it.
+  if (target !== undefined) return complaintsOfChoice(`${where}, target`, tree(target), namespace, direction !== 'to');
+  return direction === 'to' ? [] : [`${where} has the direction ${String(direction)} and no target.`];
 }
 
 /** Whom a selector chooses, and how many of them. */
@@ -125,5 +133,5 @@ function componentsOf(selector: Tree): readonly string[] {
     .map(tree)
     .filter(({ key, operator }) => key === COMPONENT && operator === 'In')
     .flatMap(({ values }) => list(values).map(String));
-  return label === undefined ? ofExpressions : [String(label), ...ofExpressions];
+  return typeof label === 'string' ? [label, ...ofExpressions] : ofExpressions;
 }

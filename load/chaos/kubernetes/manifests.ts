@@ -34,8 +34,9 @@ export const list = (value: unknown): readonly unknown[] => (Array.isArray(value
  * @throws Error for what is no YAML, or no mapping
  */
 export function parseManifests(file: string, text: string): readonly Manifest[] {
-  return parseAllDocuments(text).map((document) => {
-    if (!('toJS' in document)) throw new Error(`${file} holds nothing; there should be a manifest.`);
+  const documents = parseAllDocuments(text);
+  if (documents.length === 0) throw new Error(`${file} holds nothing; there should be a manifest.`);
+  return [...documents].map((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`${file} is no YAML: ${error.message}`);
     const { apiVersion, kind, metadata, spec } = tree(document.toJS());

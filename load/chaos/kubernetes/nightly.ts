@@ -33,7 +33,9 @@ const HEAD = `# The night: every fault of faults/, one after another, each only 
 /** `podChaos` for `PodChaos`, `ioChaos` for `IOChaos`: the field of a template that holds a fault of this kind. */
 export const fieldOf = (kind: string): string => {
   const acronym = /^(?:IO|HTTP)(?=[A-Z])/.exec(kind)?.[0];
-  return acronym === undefined ? kind.charAt(0).toLowerCase() + kind.slice(1) : kind.replace(acronym, acronym.toLowerCase());
+  return acronym === undefined
+    ? kind.charAt(0).toLowerCase() + kind.slice(1)
+    : kind.replace(acronym, acronym.toLowerCase());
 };
 
 /** The night as YAML. */

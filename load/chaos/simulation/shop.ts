@@ -79,12 +79,8 @@ function schemaOverChanging(make: (platform: Platform) => AnySchema) {
   return { schema: make(changing), use: (platform: Platform) => void (current = platform) };
 }
 
-/** One run, by the chance's draws. `isThere` says which clients take part. */
-export async function runShop(
-  workshop: Workshop,
-  chance: Chance,
-  isThere: (process: string) => boolean = () => true,
-): Promise<ShopRun> {
+/** One run, by the chance's draws. */
+export async function runShop(workshop: Workshop, chance: Chance): Promise<ShopRun> {
   const { modules, gateways } = workshop;
   let ids = 0;
   globalThis.simulatedId = () => uuidOf(chance, (ids += 1));
@@ -167,7 +163,7 @@ export async function runShop(
     }
   })();
   await clients.open();
-  await clients.day(isThere);
+  await clients.day();
   trouble.heal();
   const healedAt = recorder.clock();
   await Promise.all([killing, outages, sampling]);
