@@ -18,6 +18,8 @@ export interface InjectingOptions {
   readonly steps: readonly Step[];
   readonly seed: number;
   readonly faultMaxMs: number;
+  /** No step begins after this time, on the clock of `now`; default: all do. */
+  readonly lastBegin?: number;
   /** The history up to now, for evidence. */
   readonly history: () => Promise<History>;
   /** Milliseconds since 1970, on the clock of the history. */
@@ -32,6 +34,7 @@ export async function injectAll(options: InjectingOptions): Promise<readonly Fau
   const chance = chanceOf(seed);
   for (const step of steps) {
     await pause(step.afterMs, undefined, { signal: world.signal });
+    if (options.now() > (options.lastBegin ?? Number.MAX_VALUE)) break;
     const drawn = draw(options, step.kinds, chance);
     await Promise.all(drawn.map(async (fault) => records.push(await injectOne(options, fault))));
   }

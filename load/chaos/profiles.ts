@@ -5,7 +5,7 @@ import { type FaultKind, faultKinds } from './faults/fault.ts';
 export interface Profile {
   readonly name: 'commit' | 'nightly' | 'release';
   readonly runs: number;
-  /** A run lasts at least so long, and longer if its faults take longer, in milliseconds. */
+  /** A run lasts at least so long, and longer if its faults take longer; none begins in its last quarter. In milliseconds. */
   readonly runMs: number;
   /** Operations that clients begin in a second. */
   readonly perSecond: number;
@@ -78,7 +78,7 @@ const nightly: Profile = {
   steps: 4,
   atOnceMax: 3,
   calmEvery: 40,
-  faultMaxMs: 30_000,
+  faultMaxMs: 20_000,
   calmMs: [2_000, 5_000],
   kinds: faultKinds,
   atLeast: { faults: 300, kinds: 20 },

@@ -25,6 +25,8 @@ import type { World } from './world.ts';
 
 /** Clients before the first fault and after the last one, in milliseconds: recovery is measured against the first. */
 const CALM_MS = { before: 3_000, after: 4_000 };
+/** The share of a run in which faults begin: what the last one does has to be seen. */
+const BEGIN_SHARE = 0.75;
 /** Everything must be settled within this after the last fault and the last wish (L1), in milliseconds. */
 const QUIET_WITHIN_MS = 90_000;
 
@@ -97,6 +99,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       steps: scheduleOf(profile, campaign, number),
       sources: faultSources,
       faultMaxMs: profile.faultMaxMs,
+      ...(profile.runMs > 0 && { lastBegin: from + profile.runMs * BEGIN_SHARE }),
     });
     const restMs = Math.max(CALM_MS.after, profile.runMs - (historyClock() - from));
     await pause(restMs, undefined, { signal });

@@ -1,4 +1,4 @@
-// What a replay of events reads, expects and compares; the replay itself is `replay-events.int.test.ts`.
+// What a replay of events reads, expects and compares; the replay itself is `replay-events.long.test.ts`.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -67,6 +67,22 @@ it('finds the order of a cart, whose id it cannot know, by what it holds, once',
   ]);
 });
 
+it('passes over orders of an earlier run in a list of the staff, and not over one of this run', () => {
+  const staffSees = (reference: string) =>
+    planted(aStory(), ({ history }) => {
+      const list = ofKind({ history } as Mutable<Evidence>, 'list-orders')[0] as Mutable<Evidence>['history'][number];
+      const seen = structuredClone(list);
+      const item = seen.ending?.answer.items[0];
+      const answer = { items: [{ ...item, id: 'not-stored', reference }] };
+      history.push({ ...seen, id: 98, principal: 'staff', ending: { ...(seen.ending as object), answer } as never });
+    });
+  expect(wrongs(checkOrders(staffSees('of-an-earlier-run')))).toEqual([]);
+  const [intent = ''] = aStory().history.map((operation) => operation.intent);
+  expect(wrongs(checkOrders(staffSees(intent)))).toEqual([
+    'I1: order not-stored was shown to staff (list-orders, operation 98), and is not stored',
+  ]);
+});
+
 it('passes over orders that were there before the run, and says so if nothing was read back', () => {
   const evidence = planted(aStory(), ({ books, history }) => {
     history.length = 0;

@@ -87,6 +87,7 @@ export async function startControlPlane(folder: string, mark: string): Promise<C
       args: [
         `--etcd-servers=http://${HOST}:${clients}`,
         `--bind-address=${HOST}`,
+        `--advertise-address=${HOST}`, // else it asks the machine, which may have no other
         `--secure-port=${api}`,
         `--cert-dir=${certificates}`,
         '--endpoint-reconciler-type=none',
