@@ -7,11 +7,15 @@ import { join } from 'node:path';
 import { startTestCluster, type TestCluster } from '../../infra/local/cluster/cluster.fixture.ts';
 import { missingOwnDisk } from '../../infra/local/cluster/own-disk.ts';
 import { CRASHING_NODE } from './faults/crash-point.ts';
+import { invariants } from './checkers/checkers.ts';
 import type { FaultKind } from './faults/fault.ts';
 import type { Profile } from './profiles.ts';
-import { machineOf, type Result, type RunResult } from './report/result.ts';
-import { runOnce } from './run.ts';
+import { type Bars, failures, machineOf, type Result, type RunResult } from './report/result.ts';
+import { brokenRun, runOnce } from './run.ts';
+import { seedOf } from './schedule.ts';
 
+/** Of one run alone: what is wrong in it, not what it has not shown. */
+const NO_BARS: Bars = { faults: 0, kinds: 0, mayBeUnseen: invariants };
 /** A campaign whose runs break off again and again shows nothing more. */
 const BROKEN_MAX = 5;
 /** Rate of an hour of load, as a share of the profile's: it is about memory, and its history has to be held too. */
@@ -42,6 +46,7 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
   const { profile, seed, say, signal = new AbortController().signal } = options;
   const began = Date.now();
   const runs: RunResult[] = [];
+  const numbers = numbersOf(options);
   const result = (): Result => ({
     version: 1,
     profile: profile.name,
@@ -50,11 +55,11 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
     tookMs: Date.now() - began,
     machine: machineOf(),
     commit: options.commit,
+    wanted: numbers,
     runs: [...runs],
   });
   let cluster: TestCluster | undefined;
   let runsOnIt = 0;
-  const numbers = numbersOf(options);
   try {
     for (const [index, number] of numbers.entries()) {
       if (signal.aborted || runs.filter(({ error }) => error !== undefined).length >= BROKEN_MAX) break;
@@ -62,7 +67,12 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
         await cluster?.stop();
         cluster = undefined;
         say('starting a cluster');
-        cluster = await startWhole(profile);
+        try {
+          cluster = await startTwice(profile, say);
+        } catch (error) {
+          runs.push(brokenRun({ profile, number, seed: seedOf(seed, number) }, error as Error));
+          continue;
+        }
         runsOnIt = 0;
         say(`a cluster of ${cluster.supervisor.states().length} processes is ready after ${seconds(cluster.readyMs)}`);
       }
@@ -79,7 +89,7 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
         signal,
       });
       runs.push(run);
-      const isWrong = run.error !== undefined || run.findings.some(({ wrongCount }) => wrongCount > 0);
+      const isWrong = failures({ runs: [run], wanted: [number] }, NO_BARS).length > 0;
       say(summaryOf(run));
       if (isWrong) {
         keepLogs(cluster, join(options.folder, `run-${number}-logs`));
@@ -115,6 +125,16 @@ const loadOf = (profile: Profile): Profile => ({
   perSecond: Math.round(profile.perSecond * LOAD_SHARE),
 });
 
+/** One start may meet a port that somebody else has just taken. */
+async function startTwice(profile: Profile, say: (what: string) => void): Promise<TestCluster> {
+  try {
+    return await startWhole(profile);
+  } catch (error) {
+    say(`the cluster did not start: ${(error as Error).message}`);
+    return await startWhole(profile);
+  }
+}
+
 /** A cluster with a fault proxy on every edge, and a provider that tells all it does by webhook as well. */
 async function startWhole({ nodes, kafkaNodes, paymentDeadlineMs }: Profile): Promise<TestCluster> {
   return await startTestCluster({
@@ -130,15 +150,14 @@ async function startWhole({ nodes, kafkaNodes, paymentDeadlineMs }: Profile): Pr
   });
 }
 
-/** The seed by which a run can be made again alone. */
 function summaryOf(run: RunResult): string {
-  const wrong = run.findings.filter(({ wrongCount }) => wrongCount > 0).map(({ invariant }) => invariant);
+  const wrong = failures({ runs: [run], wanted: [run.number] }, NO_BARS);
   const faults = run.faults.filter(({ evidence }) => evidence.length > 0);
   const verdict =
     run.error !== undefined
       ? `BROKE OFF: ${run.error}`
       : wrong.length > 0
-        ? `VIOLATED: ${[...new Set(wrong)].join(', ')}`
+        ? `WRONG: ${wrong.join(' | ')}`
         : 'nothing lost, doubled or oversold';
   const { all, unknown } = run.operations;
   return `run ${run.number}: ${all} operations (${unknown} unknown), ${faults.length} faults of ${run.faults.length} with evidence: ${verdict}`;

@@ -100,7 +100,7 @@ describe('faults', () => {
     });
     const records = await inject(here, { nats: [neverBegins], kafka: [neverEnds] }, [once('nats'), once('kafka')]);
     expect(records).toMatchObject([
-      { error: 'no such process', evidence: [] },
+      { refused: 'no such process', evidence: [] },
       { error: 'it stays away', evidence: [] },
     ]);
   });

@@ -9,7 +9,7 @@ import type { History } from './history/operation.ts';
 import type { Step } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** What was hit must serve again within this, or the run breaks off: everything after it would only show the same. */
+/** What was hit must serve again within this. */
 const HEAL_MAX_MS = 150_000;
 
 export interface InjectingOptions {
@@ -69,18 +69,38 @@ async function injectOne(options: InjectingOptions, fault: Fault): Promise<Fault
   const from = now();
   let injected: Injected | undefined;
   try {
-    injected = await within(HEAL_MAX_MS, `${kind} of ${target} was not brought about`, fault.inject(world));
+    const begun = fault.inject(world);
+    injected = await within(HEAL_MAX_MS, `${kind} of ${target} was not brought about`, begun).catch(
+      (error: unknown) => {
+        // What strikes after all is taken away at once.
+        begun.then((late) => late.heal()).catch(() => undefined);
+        throw error;
+      },
+    );
     await pause(lastsMs, undefined, { signal: world.signal });
   } catch (error) {
-    return { kind, target, from, to: now(), evidence: [], error: await healed(injected, error) };
+    world.say(`${kind}: ${target} could not be brought about: ${sentence(error)}`);
+    return { kind, target, from, to: now(), evidence: [], refused: await healed(injected, error) };
   }
   try {
     await within(HEAL_MAX_MS, `${kind} of ${target} was not healed`, injected.heal());
     const to = now();
-    const evidence = await injected.evidence((await history()).filter((operation) => operation.at >= from));
+    const since = (await history()).filter((operation) => operation.at >= from);
+    const evidence = await injected.evidence(since);
     if (evidence.length === 0) world.say(`${kind}: ${target} left no evidence and does not count`);
-    return { kind, target, from, to, evidence };
+    const violations = (await injected.violations?.(since)) ?? [];
+    const lifted = injected.healedAt?.();
+    return {
+      kind,
+      target,
+      from,
+      to,
+      evidence,
+      ...(lifted === undefined ? {} : { lifted }),
+      ...(violations.length === 0 ? {} : { violations }),
+    };
   } catch (error) {
+    world.say(`${kind}: ${target}: ${sentence(error)}`);
     return { kind, target, from, to: now(), evidence: [], error: sentence(error) };
   }
 }

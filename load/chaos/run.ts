@@ -11,6 +11,7 @@ import { settled } from './books/settled.ts';
 import type { Evidence } from './checkers/checker.ts';
 import { checkAll } from './checkers/checkers.ts';
 import type { FaultRecord } from './faults/fault.ts';
+import { type Death, unexplained } from './deaths.ts';
 import { faultSources } from './faults/faults.ts';
 import { readHistory } from './history/read-history.ts';
 import { createRecorder, historyClock } from './history/recorder.ts';
@@ -53,18 +54,32 @@ export async function runOnce(options: RunOptions): Promise<RunResult> {
     return await make(options, seed, from, faults);
   } catch (error) {
     say(`run ${number} broke off: ${(error as Error).stack ?? String(error)}`);
-    return {
-      number,
-      seed,
-      from,
-      to: historyClock(),
-      faults,
-      findings: [],
-      seconds: [],
-      operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} },
-      error: (error as Error).message,
-    };
+    return { ...brokenRun({ profile: options.profile, number, seed }, error as Error), from, faults };
   }
+}
+
+/** The result of a run that could not be made. */
+export function brokenRun(
+  { profile, number, seed }: { readonly profile: Profile; readonly number: number; readonly seed: number },
+  error: Error,
+): RunResult {
+  const at = historyClock();
+  return {
+    number,
+    seed,
+    perSecond: profile.perSecond,
+    from: at,
+    to: at,
+    operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} },
+    faults: [],
+    findings: [],
+    seconds: [],
+    deaths: [],
+    unsettled: [],
+    missed: 0,
+    looks: { done: 0, failed: 0 },
+    error: error.message,
+  };
 }
 
 async function make(options: RunOptions, seed: number, from: number, faults: FaultRecord[]): Promise<RunResult> {
@@ -72,7 +87,9 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
   const places = { postgresUrl: cluster.postgresUrl, dataDir: cluster.dataDir, kafkaBrokers: cluster.kafkaBrokers };
   const reader = await openBooks(places);
   const recorder = createRecorder(options.history);
+  const deaths = watchDeaths(cluster);
   const ticker = setInterval(() => {
+    deaths.look();
     const seconds = Math.round((historyClock() - from) / 1_000);
     options.onProgress(`run ${number}, ${seconds} s, ${recorder.begun} operations`);
   }, 1_000);
@@ -85,6 +102,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
     const skus = products.map(({ sku }) => sku);
     sampler = startSampler({ ...places, since, skus: () => skus });
     const world: World = { cluster, say, signal, load: workload.load };
+    const begunAt = historyClock();
     await pause(CALM_MS.before, undefined, { signal });
     const written = async (): Promise<History> => {
       await recorder.flush();
@@ -99,9 +117,9 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       steps: scheduleOf(profile, campaign, number),
       sources: faultSources,
       faultMaxMs: profile.faultMaxMs,
-      ...(profile.runMs > 0 && { lastBegin: from + profile.runMs * BEGIN_SHARE }),
+      ...(profile.runMs > 0 && { lastBegin: begunAt + profile.runMs * BEGIN_SHARE }),
     });
-    const restMs = Math.max(CALM_MS.after, profile.runMs - (historyClock() - from));
+    const restMs = Math.max(CALM_MS.after, profile.runMs - (historyClock() - begunAt));
     await pause(restMs, undefined, { signal });
     say('clients end; waiting for quiet');
     await workload.stop();
@@ -136,11 +154,18 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       faults: injected.map((fault) => withRecovery(fault, history, to)),
       findings: checkAll(evidence),
       seconds: secondsOf(history, from, to),
+      perSecond: profile.perSecond,
+      deaths: [...unexplained(deaths.look(), injected, from), ...cluster.givenUp],
+      unsettled,
+      missed: workload.missed,
+      looks: { done: samples.length, failed: sampler.skipped },
     };
   } finally {
     clearInterval(ticker);
+    // Of a run that broke off; these have been closed before in any other.
     await workload?.stop().catch(() => undefined);
     await sampler?.stop().catch(() => undefined);
+    await recorder.close().catch(() => undefined);
     await reader.close();
   }
 }
@@ -148,6 +173,21 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
 function withRecovery(fault: FaultRecord, history: History, to: number): FaultRecord {
   const recoveryMs = recoveryOf(history, fault, to);
   return recoveryMs === undefined ? fault : { ...fault, recoveryMs };
+}
+
+/** Processes of the cluster that end from now on; `look` at least every second, for the supervisor tells no times. */
+function watchDeaths({ changes }: TestCluster): { look(): readonly Death[] } {
+  let seen = changes.length;
+  const deaths: Death[] = [];
+  return {
+    look() {
+      const at = historyClock();
+      for (const { name, state, reason } of changes.slice(seen))
+        if (state === 'restarting') deaths.push({ name, at, reason: reason ?? 'ended' });
+      seen = changes.length;
+      return deaths;
+    },
+  };
 }
 
 /** Nodes of services, not servers. */

@@ -24,7 +24,7 @@ describe('a schedule', () => {
     const counts = [...Map.groupBy(firsts, (kind) => kind).values()].map(({ length }) => length);
     expect(counts).toHaveLength(faultKinds.length);
     // Calm runs take their cards away.
-    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(3);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(6);
   });
 
   it('lets one thing go wrong at a time in the short profile, and up to three in the long one', () => {
@@ -35,7 +35,9 @@ describe('a schedule', () => {
   });
 
   it('leaves some runs of the long profile without faults', () => {
-    expect(schedules(1).flatMap((steps, i) => (steps.length === 0 ? [i + 1] : []))).toEqual([40, 80, 120]);
+    expect(schedules(1).flatMap((steps, i) => (steps.length === 0 ? [i + 1] : []))).toEqual([
+      15, 30, 45, 60, 75, 90, 105, 120,
+    ]);
   });
 
   it('never names a kind twice in a step', () => {

@@ -33,6 +33,9 @@ const companions: ReadonlySet<FaultKind> = new Set([
   'postgres-backend',
 ]);
 
+/** More calm before a kill, in milliseconds: what the fault before it kept waiting is over by then. */
+const APART_MS = 3_000;
+
 /** The seed of a run of a campaign. */
 export const seedOf = (campaign: number, run: number): number => fnv1a(`${campaign}/${run}`);
 
@@ -48,12 +51,14 @@ export function scheduleOf(
   const [least, most] = calmMs;
   return Array.from({ length: steps }, (_, step) => {
     const first = dealt(kinds, campaign, (run - 1) * steps + step);
-    const others = companions.has(first) ? 1 + chance.below(atOnceMax) : 1;
+    // What callers notice of a kill can only be told if nothing else was on.
+    const others = companions.has(first) && first !== 'kill' ? 1 + chance.below(atOnceMax) : 1;
     const also = shuffled(
       [...new Set(kinds)].filter((kind) => kind !== first && companions.has(kind)),
       chance,
     ).slice(0, others - 1);
-    return { afterMs: least + chance.below(most - least + 1), kinds: [first, ...also] };
+    const apartMs = first === 'kill' ? APART_MS : 0;
+    return { afterMs: apartMs + least + chance.below(most - least + 1), kinds: [first, ...also] };
   });
 }
 

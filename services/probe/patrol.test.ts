@@ -1,5 +1,5 @@
 // Rounds over inspectors that see, see something wrong, and cannot see; in virtual rests of no length.
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Pace, patrol, type Patrol } from './patrol.ts';
 import type { Inspector, Look, Suspicion } from './suspicion.ts';
@@ -99,6 +99,35 @@ describe('a patrol', () => {
     look = () => bad;
     await stepsMore(3);
     expect(told).toEqual([`raised ${wrong.sentence}`, 'blind stock: the provider is away', 'sees stock']);
+  });
+
+  describe('on a machine whose clock jumps', () => {
+    afterEach(() => void jest.restoreAllMocks());
+    const jump = (byMs: number) => {
+      const real = Date.now.bind(Date);
+      jest.spyOn(Date, 'now').mockImplementation(() => real() + byMs);
+    };
+    const HOUR_MS = 3_600_000;
+
+    it('suspects no shorter than it should when it is set forward', async () => {
+      const patient = { ...bad, suspicions: [{ ...wrong, afterMs: HOUR_MS / 2 }] };
+      const { running, told, stepsMore } = patrolOf(() => patient);
+      await stepsMore(2);
+      jump(HOUR_MS);
+      await stepsMore(4);
+      expect(told).toEqual([]);
+      expect(running.report().suspected).toBe(1);
+    });
+
+    it('is not silenced when it is set back', async () => {
+      const brief = { ...bad, suspicions: [{ ...wrong, afterMs: 5 }] };
+      const { told, stepsMore } = patrolOf(() => brief);
+      await stepsMore(1);
+      jump(-HOUR_MS);
+      const giveUpAt = performance.now() + 2_000;
+      while (told.length === 0 && performance.now() < giveUpAt) await stepsMore(1);
+      expect(told).toEqual([`raised ${wrong.sentence}`]);
+    });
   });
 
   it('opens what it looks into as often as it takes', async () => {

@@ -63,6 +63,7 @@ export interface Patrol {
 interface Post {
   readonly inspector: Inspector;
   readonly watch: Watch;
+  /** On the monotonic clock, as all that the watch is told. */
   blindSince: number | undefined;
   blindReason: string;
   blindTold: boolean;
@@ -129,10 +130,10 @@ export function patrol({ open, pace, told, after = () => {} }: PatrolOptions): P
   async function step(post: Post): Promise<void> {
     const { inspector, watch } = post;
     try {
-      const now = Date.now();
-      const look = await inspector.step(watch.due(now, AGAIN_MAX), now);
+      // Time is counted by a clock that nobody sets; the wall clock only says which orders are new.
+      const look = await inspector.step(watch.due(performance.now(), AGAIN_MAX), Date.now());
       if (stopping.signal.aborted) return;
-      const { raised, gone } = watch.take(look, Date.now());
+      const { raised, gone } = watch.take(look, performance.now());
       for (const invariant of invariants) {
         const count = look.checked[invariant] ?? 0;
         if (count === 0) continue;
@@ -149,7 +150,7 @@ export function patrol({ open, pace, told, after = () => {} }: PatrolOptions): P
 
   function goBlind(post: Omit<Post, 'inspector' | 'watch'>, name: string, error: unknown): void {
     if (stopping.signal.aborted) return;
-    const now = Date.now();
+    const now = performance.now();
     post.blindSince ??= now;
     post.blindReason = (error as Error).message;
     if (post.blindTold || now - post.blindSince < pace.blindMs) return;

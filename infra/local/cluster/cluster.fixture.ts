@@ -41,20 +41,36 @@ export interface TestClusterOptions extends Pick<ClusterOptions, 'migrate' | 'pr
 
 export type TestCluster = Awaited<ReturnType<typeof startTestCluster>>;
 
-/** Starts a cluster; `stop` it. */
-export async function startTestCluster({
-  nodes = '',
-  settings = {},
-  catalogue = false,
-  webhooks = 'unanswered',
-  kafkaNodes = 1,
-  ownDisk = false,
-  ...releases
-}: TestClusterOptions = {}) {
+/** Starts a cluster; `stop` it. One that could not be started leaves nothing behind. */
+export async function startTestCluster(options: TestClusterOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'souk-cluster-'));
+  const undo = new AsyncDisposableStack();
+  undo.defer(() => rmSync(folder, { recursive: true, force: true }));
+  try {
+    return await startIn(folder, undo, options);
+  } catch (error) {
+    await undo.disposeAsync().catch((also: unknown) => {
+      throw new Error(`${String(error)}; and taking back what was started failed: ${String(also)}`, { cause: error });
+    });
+    throw error;
+  }
+}
+
+/** @param undo is told how to take back each thing that was done; whatever fails, all of it is tried, the last first */
+async function startIn(folder: string, undo: AsyncDisposableStack, options: TestClusterOptions) {
+  const {
+    nodes = '',
+    settings = {},
+    catalogue = false,
+    webhooks = 'unanswered',
+    kafkaNodes = 1,
+    ownDisk = false,
+    ...releases
+  } = options;
   const changes: Change[] = [];
   const givenUp: string[] = [];
   const disk = ownDisk ? await mountOwnDisk(folder) : undefined;
+  undo.defer(() => disk?.unmount());
   const startedAt = performance.now();
   const cluster = await startCluster({
     settings: {
@@ -73,10 +89,8 @@ export async function startTestCluster({
     webhooks,
     kafkaNodes,
     ...releases,
-  }).catch(async (error: unknown) => {
-    await disk?.unmount();
-    throw error;
   });
+  undo.defer(() => cluster.stop());
   const readyMs = performance.now() - startedAt;
   const callers = await callersOf(cluster.url);
 
@@ -113,10 +127,6 @@ export async function startTestCluster({
     /** The provider's book, read beside it. */
     ledger: () => readLedger(join(cluster.dataDir, 'provider', 'ledger.sqlite')),
     disk,
-    async stop() {
-      await cluster.stop();
-      await disk?.unmount();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: () => undo.disposeAsync(),
   };
 }

@@ -1,7 +1,7 @@
 // What the provider does wrong on purpose, for a while, to a share of its calls or webhooks: told by a file in its own data
 // folder, which no service of the shop can reach, and counted, so that whoever told it sees that it happened.
 //
-//   DIR/misbehaviour.json   ─► taken up within LOOK_MS; it ends by itself at `until`, or when the file is gone
+//   DIR/misbehaviour.json   ─► taken up within LOOK_MS; it ends when the file is gone, and at `until`, which takes the file away
 //   DIR/misbehaved.json     ◄─ what was done, how often, and what the shop answered
 //
 // Its ledger stays exact: what is wrong is what the shop is told, never what was done with the money.
@@ -68,7 +68,7 @@ export interface Misbehaved {
 }
 
 const LOOK_MS = 50;
-/** A wish that was forgotten ends after this anyway, in milliseconds. */
+/** A wish that was forgotten ends so long after it was told anyway, in milliseconds. */
 const LASTS_MAX_MS = 3_600_000;
 
 const wishFile = (dir: string) => join(dir, 'misbehaviour.json');
@@ -99,10 +99,13 @@ export function followWishes(dir: string) {
     const changedAt = modifiedAt(wishFile(dir));
     if (changedAt !== lookedAt) {
       lookedAt = changedAt;
-      wish = checked(read(wishFile(dir)));
+      wish = checked(read(wishFile(dir)), changedAt);
       if (wish !== undefined && count?.id !== wish.id) begin(wish);
     }
-    if (wish !== undefined && Date.now() >= wish.until) wish = undefined;
+    if (wish !== undefined && Date.now() >= wish.until) {
+      wish = undefined;
+      forget();
+    }
     if (count !== undefined) count = { ...count, isOver: wish?.id !== count.id };
     const text = JSON.stringify(count);
     if (count === undefined || text === told) return;
@@ -111,6 +114,15 @@ export function followWishes(dir: string) {
       told = text;
     } catch {
       // A full disk is no reason to end: it is said a little later.
+    }
+  }
+
+  /** Takes away what is over, so that no later start finds it; not what somebody has told meanwhile. */
+  function forget(): void {
+    try {
+      if (modifiedAt(wishFile(dir)) === lookedAt) tellProvider(dir, undefined);
+    } catch {
+      // Whoever cannot write here finds it over again at every start.
     }
   }
 
@@ -155,17 +167,17 @@ export function followWishes(dir: string) {
   };
 }
 
-/** @throws Error with a sentence: whoever wrote the file has to mend it */
-function checked(wish: unknown): Misbehaviour | undefined {
+/** The wish of a file that was written at this time; undefined, and a sentence to whoever wrote it, if it is none. */
+function checked(wish: unknown, toldAt: number): Misbehaviour | undefined {
   if (wish === undefined) return undefined;
-  const { id, kind, share, until, slowMs, seed } = wish as Partial<Misbehaviour>;
+  const { id, kind, share, until, slowMs, seed } = (wish ?? {}) as Partial<Misbehaviour>;
   const isKnown = ([...wrongAnswers, ...wrongWebhooks] as unknown[]).includes(kind);
   const numbers = [share, until, slowMs, seed].every((value) => Number.isFinite(value));
   if (typeof id !== 'string' || !isKnown || !numbers) {
     console.error(`misbehaviour.json is not understood, and nothing is done wrong: ${JSON.stringify(wish)}`);
     return undefined;
   }
-  return { ...(wish as Misbehaviour), until: Math.min(until as number, Date.now() + LASTS_MAX_MS) };
+  return { ...(wish as Misbehaviour), until: Math.min(until as number, toldAt + LASTS_MAX_MS) };
 }
 
 function modifiedAt(file: string): number {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestShop, type TestShop, until } from '../../../infra/local/shop.fixture.ts';
 import type { Database } from '../../../mixins/postgres/database.ts';
 import type { Books } from './books.ts';
+import { readLedgerFrom } from './provider.ts';
 import { type BookReader, type Mark, openBooks } from './read-books.ts';
 import { createLook, type Sampler, type SamplerOptions, startSampler } from './sampler.ts';
 import { settled } from './settled.ts';
@@ -117,6 +118,37 @@ describe('the books', () => {
     expect(read.positions.filter(({ next, end }) => next < end)).toEqual([]);
     expect(read.mails).toHaveLength(6);
     expect(read.mails.every(({ subject }) => placed.some((id) => subject.includes(id)))).toBe(true);
+  });
+
+  it('hold nothing of older orders, to which nothing happened', () => {
+    expect(read.late).toEqual({ charges: [], refunds: [], mails: [], entries: [] });
+  });
+
+  it('hold what happens to an older order: its events, its payment’s, its stock’s, its mail and its money', async () => {
+    const product = await shop.product('1.00', 10);
+    const { id } = await shop.place([[product, 1]]);
+    await shop.reaches(id, 'PAID');
+    await quiet();
+    const mark = await books.mark();
+    await shop.expect(200, `POST /api/v1/orders/${id}/refund`, { token: shop.staff.token, body: { restock: true } });
+    await shop.reaches(id, 'REFUNDED');
+    await quiet();
+    const { late, orders, ledger } = await books.read({ since: mark });
+    expect(orders).toEqual([]);
+    expect(ledger.charges).toEqual([]);
+    expect(late?.refunds).toMatchObject([{ paymentId: `pay_${id}` }]);
+    expect(late?.entries.map(({ context, type }) => `${context} ${type}`)).toEqual(
+      expect.arrayContaining(['orders RefundRequested', 'orders Refunded', 'inventory Returned']),
+    );
+    expect(late?.entries.filter(({ context, id: actor }) => context === 'orders' && actor !== id)).toEqual([]);
+    // As if they had been sent and charged since: what the mark does not know is late.
+    const { charges } = readLedgerFrom(shop.dataDir);
+    const before = charges.findIndex(({ orderId }) => orderId === id);
+    const blank = { ...mark, ledger: { ...mark.ledger, charges: before }, mails: new Set<string>() };
+    const again = await books.read({ since: blank });
+    expect(again.late?.charges).toMatchObject([{ orderId: id, status: 'succeeded' }]);
+    expect(again.late?.mails.some(({ subject }) => subject.includes(id))).toBe(true);
+    expect(again.ledger.charges).toEqual([]);
   });
 
   it('hold what analytics has counted since', async () => {

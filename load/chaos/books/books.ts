@@ -117,6 +117,21 @@ export interface StockBalance extends SkuRow {
   readonly sku: string;
 }
 
+/** What happened during a run to orders that were there before it. They were settled: there should be none of it. */
+export interface LateBooks {
+  readonly charges: readonly Charge[];
+  /** Of payments that were not charged during the run. */
+  readonly refunds: readonly Refund[];
+  /** Under Message-IDs that were not there before the run. */
+  readonly mails: readonly CapturedMail[];
+  /** Of orders, their payments and notifications, and movements of their stock. */
+  readonly entries: readonly LateEntry[];
+}
+
+export interface LateEntry extends JournalEntry {
+  readonly context: ActorContext;
+}
+
 export interface Books {
   /** When they were read, milliseconds since 1970. */
   readonly at: number;
@@ -151,4 +166,6 @@ export interface Books {
   /** Event time of the partitions of raw events when the run began, milliseconds since 1970; missing ones had none. */
   readonly eventTimes?: Readonly<Record<number, number>>;
   readonly samples: readonly Sample[];
+  /** Missing: they were read from the beginning, and no order is older. */
+  readonly late?: LateBooks;
 }

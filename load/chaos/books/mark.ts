@@ -10,6 +10,8 @@ export interface Mark {
   readonly topics: Offsets;
   /** How many rows the provider's book had. */
   readonly ledger: { readonly charges: number; readonly refunds: number };
+  /** Message-IDs of the mails that had been sent. */
+  readonly mails: ReadonlySet<string>;
   readonly uncounted: { readonly late: number; readonly malformed: number };
   /** Event time of the partitions of raw events. */
   readonly eventTimes: Readonly<Record<number, number>>;

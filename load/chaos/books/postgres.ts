@@ -9,7 +9,16 @@ import type { Order } from '../../../actors/order-messages.ts';
 import type { Payment } from '../../../actors/payment.ts';
 import type { StockRow } from '../../../actors/stock.ts';
 import { type Ask, type BookRow, msOf } from './book-database.ts';
-import type { ActorContext, Books, ContextBooks, InboxRow, JournalEntry, OutboxRow, StoredActor } from './books.ts';
+import type {
+  ActorContext,
+  Books,
+  ContextBooks,
+  InboxRow,
+  JournalEntry,
+  LateEntry,
+  OutboxRow,
+  StoredActor,
+} from './books.ts';
 
 export const actorContexts = [
   'orders',
@@ -20,7 +29,13 @@ export const actorContexts = [
   'notifications',
 ] as const satisfies readonly ActorContext[];
 
-export type PostgresBooks = Pick<Books, 'orders' | 'payments' | 'stock' | 'contexts'>;
+/** Contexts in which an actor belongs to one order. */
+const contextsOfOrders = ['orders', 'payments', 'notifications'] as const satisfies readonly ActorContext[];
+
+export interface PostgresBooks extends Pick<Books, 'orders' | 'payments' | 'stock' | 'contexts'> {
+  /** What happened since the mark to orders, payments and notifications that were there before it. */
+  readonly entriesOfOlder: readonly LateEntry[];
+}
 
 export interface PostgresPart {
   /** By PostgreSQL's clock, milliseconds since 1970; missing: from the beginning. */
@@ -33,7 +48,13 @@ export interface PostgresPart {
 export async function readPostgres(ask: Ask, { since, skus }: PostgresPart): Promise<PostgresBooks> {
   const contexts: Partial<Record<ActorContext, ContextBooks>> = {};
   for (const context of actorContexts) contexts[context] = await readContext(ask, context, since);
+  const late: LateEntry[] = [];
+  for (const context of since === undefined ? [] : contextsOfOrders) {
+    const rows = await ask(journalOfOlder(context, ''), [since]);
+    late.push(...rows.map((row) => ({ ...toEntry(row), context })));
+  }
   return {
+    entriesOfOlder: late,
     orders: await readActors<Order>(ask, 'orders', since),
     payments: await readActors<Payment>(ask, 'payments', since),
     stock: await readStock(ask, since, skus),
@@ -95,21 +116,23 @@ async function readContext(ask: Ask, context: ActorContext, since: number | unde
   };
 }
 
+const entryColumns = `j.id, j.version::float8 as version, j.index, j.type, j.data, j.command_id, ${msOf('j.at')} as at`;
+const entryOrder = 'order by j.id, j.version, j.index';
+
 /** Of actors that are new; a partition of stock never is, so of stock all that came after its last version before. */
 function journalOf(context: ActorContext, since: number | undefined): string {
-  const columns = `j.id, j.version::float8 as version, j.index, j.type, j.data, j.command_id, ${msOf('j.at')} as at`;
-  const order = 'order by j.id, j.version, j.index';
-  if (context !== 'inventory' || since === undefined) {
-    return `select ${columns} from ${context}.journal j where true ${isNew(context, 'j.id', since)} ${order}`;
-  }
-  return `
-    with before as materialized (
-      select actor_id, max(version) as version from inventory.inbox
-      where stored_at < to_timestamp($1::float8 / 1000) group by actor_id
-    )
-    select ${columns} from inventory.journal j left join before b on b.actor_id = j.id
-    where j.version > coalesce(b.version, 0) ${order}`;
+  if (context === 'inventory' && since !== undefined) return journalOfOlder(context, 'left');
+  return `select ${entryColumns} from ${context}.journal j where true ${isNew(context, 'j.id', since)} ${entryOrder}`;
 }
+
+/** What came after the last version before: of actors that had one, and with a `left` join of all. $1 is the time. */
+const journalOfOlder = (context: ActorContext, join: '' | 'left'): string => `
+  with before as materialized (
+    select actor_id, max(version) as version from ${context}.inbox
+    where stored_at < to_timestamp($1::float8 / 1000) group by actor_id
+  )
+  select ${entryColumns} from ${context}.journal j ${join} join before b on b.actor_id = j.id
+  where j.version > coalesce(b.version, 0) ${entryOrder}`;
 
 const toEntry = ({ id, version, index, type, data, command_id, at }: BookRow): JournalEntry => {
   return { id, version, index, type, data: JSON.parse(data), commandId: command_id, at };

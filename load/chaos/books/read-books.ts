@@ -6,7 +6,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type BookDatabase, openBookDatabase } from './book-database.ts';
-import type { Books, Sample } from './books.ts';
+import type { Books, LateEntry, Sample } from './books.ts';
 import { embeddedBook } from './embedded-topics.ts';
 import type { LogBook } from './log-book.ts';
 import { orderOfMail, readAllMails } from './mails.ts';
@@ -64,7 +64,9 @@ export async function openBooks({ postgresUrl, dataDir, kafkaBrokers }: BookPlac
       const { end } = readLedgerFrom(dataDir);
       const topics = await log.ends();
       await pause(MARK_MS);
-      return { at: clock?.['at'], topics, ledger: end, ...totals };
+      const { mails } = await readAllMails(dataDir);
+      const sent = new Set(mails.map(({ messageId }) => messageId));
+      return { at: clock?.['at'], topics, ledger: end, mails: sent, ...totals };
     },
 
     async read({ since, skus, samples = [] } = {}) {
@@ -79,8 +81,16 @@ export async function openBooks({ postgresUrl, dataDir, kafkaBrokers }: BookPlac
       const isOlder = await olderOf(database, since, new Set(stored.orders.map(({ id }) => id)), [
         ...charges.map(({ orderId }) => orderId),
         ...mails.flatMap((mail) => orderOfMail(mail) ?? []),
+        ...movementsOf(stored).flatMap(({ data }) => data.orderId ?? []),
       ]);
-      const { uncounted, eventTimes: _, ...rest } = stored;
+      const { uncounted, eventTimes: _, entriesOfOlder, ...rest } = stored;
+      const charged = new Set(charges.map(({ paymentId }) => paymentId));
+      const late = since && {
+        charges: charges.filter(({ orderId }) => isOlder(orderId)),
+        refunds: refunds.filter(({ paymentId }) => !charged.has(paymentId)),
+        mails: mails.filter((mail) => !since.mails.has(mail.messageId) && isOlder(orderOfMail(mail))),
+        entries: [...entriesOfOlder, ...movementsOf(stored).filter(({ data }) => isOlder(data.orderId))],
+      };
       return {
         ...rest,
         ...mailsFrom,
@@ -96,6 +106,7 @@ export async function openBooks({ postgresUrl, dataDir, kafkaBrokers }: BookPlac
         },
         eventTimes: since?.eventTimes ?? {},
         samples,
+        ...(late === undefined ? {} : { late }),
       };
     },
 
@@ -105,6 +116,9 @@ export async function openBooks({ postgresUrl, dataDir, kafkaBrokers }: BookPlac
     },
   };
 }
+
+const movementsOf = ({ contexts }: Pick<Books, 'contexts'>): readonly LateEntry[] =>
+  (contexts.inventory?.journal ?? []).map((entry) => ({ ...entry, context: 'inventory' }));
 
 const isOfRun = (at: string, since: Mark | undefined): boolean =>
   since === undefined || Date.parse(at) >= since.at - HOST_CLOCK_MS;

@@ -1,7 +1,7 @@
 // Every invariant has a checker, nothing is wrong with a shop that does nothing wrong, and large runs are checked in seconds.
 
 import { expect, it } from '@jest/globals';
-import { checkAll, invariants } from './checkers.ts';
+import { checkAll, checkers, invariants, type NamedChecker } from './checkers.ts';
 import { type Story, storyOf, wrongs } from './evidence.testing.ts';
 
 /** Five orders of each customer, with what comes before and after. */
@@ -34,6 +34,32 @@ function live(story: Story, customers: number): void {
 it('claims every invariant', () => {
   const claimed = new Set(checkAll(storyOf().evidence()).map(({ invariant }) => invariant));
   expect([...claimed].toSorted()).toEqual(invariants.toSorted());
+});
+
+it('claims of each checker just what it has findings of', () => {
+  const evidence = storyOf().evidence();
+  for (const [name, { claims, check }] of Object.entries(checkers)) {
+    const found = new Set(check(evidence).map(({ invariant }) => invariant));
+    expect([name, [...found].toSorted()]).toEqual([name, claims.toSorted()]);
+  }
+});
+
+it('tells of a checker that throws, for all that it claims, and keeps what the others found', () => {
+  const evidence = storyOf().evidence();
+  const broken: NamedChecker = {
+    claims: ['I3', 'I7'],
+    check() {
+      throw new TypeError('orders is not iterable');
+    },
+  };
+  const findings = checkAll(evidence, { ...checkers, money: broken });
+  expect(wrongs(findings)).toEqual([
+    'I3: the checker of money threw: orders is not iterable',
+    'I7: the checker of money threw: orders is not iterable',
+  ]);
+  expect(findings.filter(({ wrongCount }) => wrongCount > 0)).toMatchObject([{ looked: 0 }, { looked: 0 }]);
+  const others = checkAll(evidence).filter(({ invariant }) => !['I3', 'I4', 'I7'].includes(invariant));
+  expect(findings).toEqual(expect.arrayContaining([...others]));
 });
 
 it('says of nothing that it was looked at when there was nothing', () => {

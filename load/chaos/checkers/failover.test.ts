@@ -90,6 +90,52 @@ describe('L5, when one of several nodes is killed', () => {
     expect(looked(both)).toEqual([1, 0, 0]);
   });
 
+  const before = (evidence: Evidence, ms: { readonly from: number; readonly to: number }): FaultRecord => {
+    const [kill] = evidence.faults as [FaultRecord];
+    return { ...kill, kind: 'nats', target: 'nats', from: kill.from + ms.from, to: kill.from + ms.to };
+  };
+  const underWay = () =>
+    killed('orders-2', [
+      { at: -8_000, key: 'k', ending: { ...away, endedAt: 0 } },
+      { at: 3, key: 'k2' },
+    ]);
+  const endsAfterTheKill = (evidence: Evidence): Evidence => ({
+    ...evidence,
+    history: evidence.history.map((operation) =>
+      operation.key === 'k'
+        ? { ...operation, ending: { ...away, endedAt: (evidence.faults[0] as FaultRecord).from + 100 } as Ending }
+        : operation,
+    ),
+  });
+
+  it.each([
+    ['was on when the call began', { from: -9_000, to: -4_000 }],
+    ['came while it was under way', { from: -7_000, to: -4_000 }],
+    ['had ended less than a call may take before it began', { from: -30_000, to: -22_000 }],
+  ])('bears what was under way at the kill and may suffer from a fault before: it %s', (_, ms) => {
+    const evidence = endsAfterTheKill(underWay());
+    const both = { ...evidence, faults: [...evidence.faults, before(evidence, ms)] };
+    expect(found(both)).toEqual([]);
+    expect(looked(both)).toEqual([1, 0, 0]);
+  });
+
+  it('bears what began after the kill and so soon after a fault before that it may still be felt', () => {
+    const evidence = killed('orders-2', [
+      { at: 900, key: 'k', ending: away },
+      { at: 1_100, key: 'k2' },
+    ]);
+    const both = { ...evidence, faults: [...evidence.faults, before(evidence, { from: -9_000, to: -2_000 })] };
+    expect(found(both)).toEqual([]);
+    expect(looked(both)).toEqual([1, 0, 0]);
+  });
+
+  it('sees what was under way at the kill, if no fault came before that it could be waiting for', () => {
+    const evidence = endsAfterTheKill(underWay());
+    const both = { ...evidence, faults: [...evidence.faults, before(evidence, { from: -40_000, to: -24_000 })] };
+    expect(found(both)).toHaveLength(1);
+    expect(looked(both)).toEqual([2, 0, 0]);
+  });
+
   it('bears what ended before, and what the end of the run broke off', () => {
     const evidence = killed('orders-2', [{ at: -20, key: 'k', ending: away }]);
     const { ending: _, ...open } = evidence.history[0] as Json;

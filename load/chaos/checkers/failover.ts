@@ -17,6 +17,10 @@ const AFTERMATH_MS = 2_000;
 const SPARED_MS = 2_000;
 /** A kill within so many milliseconds of another fault shows nothing about itself. */
 const APART_MS = 1_000;
+/** So long after its end a fault is still felt by what begins, in milliseconds. */
+const FELT_MS = 3_000;
+/** A call is answered within so many milliseconds, or broken off: the longest deadline of the gateway. */
+const ANSWER_WITHIN_MS = 15_000;
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
 /** L5. */
@@ -27,11 +31,14 @@ export function checkFailover({ history, faults, nodes = [] }: Evidence): readon
   const kills = faults.filter(({ kind, target }) => kind === 'kill' && isOneOfSeveral(target, nodes));
   const alone = kills.filter((kill) => isAlone(kill, faults));
   for (const kill of alone) {
-    // What was under way when the next fault came may be the doing of that one.
+    // What was under way when the next fault came may be the doing of that one; of one before, what it may still wait for.
     const next = Math.min(...faults.filter(({ from }) => from > kill.to).map(({ from }) => from));
     const under = history.filter(
       ({ at, ending }) =>
-        (ending?.endedAt ?? at) >= kill.from && at <= kill.to + AFTERMATH_MS && (ending?.endedAt ?? at) < next,
+        (ending?.endedAt ?? at) >= kill.from &&
+        at <= kill.to + AFTERMATH_MS &&
+        (ending?.endedAt ?? at) < next &&
+        !maySufferFromEarlier(at, kill, faults),
     );
     if (serviceOf(kill.target) === GATEWAY) {
       for (const operation of under) {
@@ -64,6 +71,12 @@ const serviceOf = (node: string): string => node.replace(/-\d+$/, '');
 
 function isOneOfSeveral(target: string, nodes: readonly string[]): boolean {
   return nodes.includes(target) && nodes.filter((node) => serviceOf(node) === serviceOf(target)).length > 1;
+}
+
+/** Whether what began at this time may suffer from a fault before the kill: what was under way at the kill may wait long. */
+function maySufferFromEarlier(at: number, kill: FaultRecord, faults: readonly FaultRecord[]): boolean {
+  const afterMs = at < kill.from ? ANSWER_WITHIN_MS : FELT_MS;
+  return faults.some((other) => other !== kill && other.from <= kill.from && other.to >= at - afterMs);
 }
 
 function isAlone(kill: FaultRecord, faults: readonly FaultRecord[]): boolean {

@@ -83,12 +83,13 @@ it('passes over orders of an earlier run in a list of the staff, and not over on
   ]);
 });
 
-it('passes over orders that were there before the run, and says so if nothing was read back', () => {
-  const evidence = planted(aStory(), ({ books, history }) => {
-    history.length = 0;
-    for (const { state } of books.orders) state.createdAt = 0;
-  });
-  const findings = checkOrders(evidence);
+it('says so if nothing was read back, and if nothing is stored', () => {
+  const findings = checkOrders(
+    planted(aStory(), ({ books, history }) => {
+      history.length = 0;
+      books.orders = [];
+    }),
+  );
   expect(wrongs(findings)).toEqual([]);
   expect(findings.filter(({ invariant }) => invariant === 'I2')).toMatchObject([{ looked: 0 }]);
   expect(findings).toContainEqual(expect.objectContaining({ looked: 0, partly: 'nothing was read after the run' }));
@@ -168,6 +169,14 @@ it.each<readonly [string, Plant, RegExp]>([
   [
     'an order comes from nowhere',
     ({ books }) => void books.orders.push({ ...stored({ books } as Mutable<Evidence>), id: 'o-9' }),
+    /I2: order o-9 \(of \S+, 2 lines, 7.51 GBP\) belongs to no intent of a client/,
+  ],
+  [
+    'an order comes from nowhere, by a node whose clock is behind the beginning of the run',
+    (copy) => {
+      const { state } = stored(copy);
+      copy.books.orders.push({ ...stored(copy), id: 'o-9', state: { ...state, createdAt: copy.from - 60_000 } });
+    },
     /I2: order o-9 \(of \S+, 2 lines, 7.51 GBP\) belongs to no intent of a client/,
   ],
   [

@@ -150,16 +150,44 @@ describe('what is not linearizable is found', () => {
 it('a search that is given up is told, and is wrong only if it shall be', () => {
   const evidence = busy().evidence();
   expect(stockLinearizable({ statesMax: 1 })(evidence)).toMatchObject([
-    { wrongCount: 0 },
+    { wrongCount: 0, partly: expect.stringContaining('1 of 2 were given up') },
     {
+      looked: 1,
       wrongCount: 0,
-      partly: expect.stringMatching(/^1 were given up: bag: no order of \d+ operations was found in 1 states$/),
+      partly: expect.stringMatching(/^1 of 2 were given up: bag: no order of \d+ operations was found in 1 states$/),
     },
   ]);
   expect(stockLinearizable({ statesMax: 1, isUndecidedWrong: true })(evidence)).toMatchObject([
     { wrongCount: 0 },
     { wrongCount: 1, wrong: [expect.stringContaining('bag: no order')] },
   ]);
+});
+
+it('counts operations as looked at only where it was decided', () => {
+  const evidence = busy().evidence();
+  const pot = stockHistories(evidence).get('pot');
+  expect(stockLinearizable({ statesMax: 1 })(evidence)[0]?.looked).toBe(pot?.length);
+});
+
+it('a hot SKU leaves the others their share of the states, however early it was created', () => {
+  const story = storyOf();
+  const [hot, cold] = [story.product('hot', { stock: 90 }), story.product('cold', { stock: 9 })];
+  for (let n = 0; n < 20; n++) {
+    story.place('ada', [[hot, 1]]);
+    story.readStock('hot');
+  }
+  for (let n = 0; n < 3; n++) {
+    story.place('bob', [[cold, 1]]);
+    story.readStock('cold');
+  }
+  const evidence = story.evidence();
+  const histories = stockHistories(evidence);
+  expect([...histories.keys()]).toEqual(['hot', 'cold']);
+  const [holds, decided] = stockLinearizable({ workMax: 150 })(evidence);
+  expect(decided).toMatchObject({ looked: 1, partly: expect.stringMatching(/^1 of 2 were given up: hot: /) });
+  expect(holds?.looked).toBe(histories.get('cold')?.length);
+  // What the one leaves of its share is there for the other.
+  expect(stockLinearizable({ workMax: 2_000 })(evidence)[1]).toMatchObject({ looked: 2 });
 });
 
 it('stock that was there before the history is left out: nobody knows what it began with', () => {

@@ -12,12 +12,17 @@ import { isLinearizable, STATES_MAX } from './linearizable.ts';
 import { availableOf, availablePieces, type Pieces, type StockInput, type StockOperation } from './available-pieces.ts';
 import { stockHistories } from './stock-histories.ts';
 
-/** States that are tried for all SKUs together: half a minute. */
-const ALL_STATES_MAX = 1_000_000;
+/**
+ * States that are tried for all SKUs together, each counted as often as its history has operations: so much does it cost.
+ * Measured with 600 operations: 0.2 µs and 40 bytes for each, hence some 12 s and 2.4 GB at most.
+ */
+const WORK_MAX = 60_000_000;
 
 export interface StockLinearizableOptions {
   /** For one SKU; default 300,000. */
   readonly statesMax?: number;
+  /** States times operations of all SKUs together; default 60,000,000. Each has its share; what one leaves, others have. */
+  readonly workMax?: number;
   /** Whether a search that was given up counts as wrong; default: it is told and no more. */
   readonly isUndecidedWrong?: boolean;
 }
@@ -25,25 +30,32 @@ export interface StockLinearizableOptions {
 /** The checker with bounds of its own. */
 export function stockLinearizable({
   statesMax = STATES_MAX,
+  workMax = WORK_MAX,
   isUndecidedWrong = false,
 }: StockLinearizableOptions): Checker {
   return (evidence) => {
     const holds = examine('I5', 'stock of each SKU is linearizable', 'operations');
     const decided = examine('I5', 'whether stock of a SKU is linearizable was decided', 'SKUs');
     const undecided: string[] = [];
-    let left = ALL_STATES_MAX;
-    for (const [sku, operations] of stockHistories(evidence)) {
+    // The shortest first: they take the least of their share, and the hot ones get what is left.
+    const histories = [...stockHistories(evidence)].toSorted(([, a], [, b]) => a.length - b.length);
+    let left = workMax;
+    for (const [index, [sku, operations]] of histories.entries()) {
+      const share = Math.max(1, Math.floor(left / (histories.length - index) / operations.length));
+      const verdict = isLinearizable(availablePieces, operations, Math.min(share, statesMax));
+      left = Math.max(0, left - verdict.tried * operations.length);
+      if (verdict.linearizable === undefined) {
+        undecided.push(`${sku}: no order of ${operations.length} operations was found in ${verdict.tried} states`);
+        continue;
+      }
       decided.look(1);
       holds.look(operations.length);
-      const verdict = isLinearizable(availablePieces, operations, Math.min(left, statesMax));
-      left = Math.max(1, left - verdict.tried);
-      if (verdict.linearizable === undefined)
-        undecided.push(`${sku}: no order of ${operations.length} operations was found in ${verdict.tried} states`);
-      else if (!verdict.linearizable) holds.wrong(sentence(sku, operations, verdict));
+      if (!verdict.linearizable) holds.wrong(sentence(sku, operations, verdict));
     }
     if (isUndecidedWrong) decided.wrong(undecided);
-    const partly = undecided.length === 0 ? undefined : `${undecided.length} were given up: ${undecided[0]}`;
-    return [holds.finding(), decided.finding(partly)];
+    const { length } = undecided;
+    const partly = length === 0 ? undefined : `${length} of ${histories.length} were given up: ${undecided[0]}`;
+    return [holds.finding(partly), decided.finding(partly)];
   };
 }
 

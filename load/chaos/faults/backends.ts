@@ -7,7 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../../../infra/local/cluster/cluster.fixture.ts';
 import type { Fault, FaultSource } from './fault.ts';
-import { askPostgres, isGone, pidNow, serversOf, type Sql } from './witness.ts';
+import { askPostgres, isGone, lifting, pidNow, serversOf, type Sql } from './witness.ts';
 
 const SEEN_WITHIN_MS = 30_000;
 /** More than a cluster has sessions: which one is hit is drawn before they are known. */
@@ -58,6 +58,9 @@ function fault(target: string, drawn: number, hit: Hit): Fault {
       }).catch((error: unknown) => {
         throw new Error(`${target} failed`, { cause: error });
       });
+      // What is gone is gone: recovery begins here.
+      const { isLifted, healedAt } = lifting();
+      isLifted();
       await isGone(session.pid);
       let after: readonly Session[] = [];
       return {
@@ -71,6 +74,7 @@ function fault(target: string, drawn: number, hit: Hit): Fault {
             SEEN_WITHIN_MS,
           );
         },
+        healedAt,
         async evidence() {
           if (after.length === 0) return [];
           const ended = before.filter(({ pid }) => !after.some((other) => other.pid === pid)).length;

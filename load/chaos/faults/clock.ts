@@ -2,16 +2,23 @@
 // database's clock stays, and so do those of all other nodes.
 //
 //   file and signal ─► the node's Date is shifted (skewed-clock.ts) ─► its journal is dated by it ─► shifted back
+//                                                                  └─► it answers a ping with its time
 //
+// What skewed-clock.ts writes is the node's own word, and is told as such; the ping and the journal are what others see.
 // Nodes must have been started by skewed-node.ts; others have no clock that anybody could shift.
 
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ServiceBroker } from 'moleculer';
 import type { Chance } from '../../../actors/scheduler.simulation.ts';
 import { until } from '../../../infra/local/cluster/cluster.fixture.ts';
+import { readSettings } from '../../../mixins/settings.ts';
+import { brokerOptions } from '../../../moleculer.config.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
 import { CLOCK_SIGNAL, type ToldClock, toldClock, wishSkew } from './skewed-clock.ts';
-import { askPostgres, nodesOf, pidNow } from './witness.ts';
+import { askPostgres, lifting, nodesOf, pidNow } from './witness.ts';
 
 /** The program of nodes whose clock can be wrong, for `programOf` of startCluster. */
 export const SKEWED_NODE = fileURLToPath(new URL('./skewed-node.ts', import.meta.url));
@@ -20,6 +27,9 @@ export const SKEWED_NODE = fileURLToPath(new URL('./skewed-node.ts', import.meta
 const SKEWS_S = [-600, -90, -20, -3, 3, 20, 90, 600];
 const SECONDS = [3, 5, 8, 15];
 const TOLD_WITHIN_MS = 60_000;
+/** For joining the nodes' network, and for the answer to a ping. */
+const JOIN_MS = 10_000;
+const PING_MS = 3_000;
 /** What a journal entry and its inbox row may lie apart besides: the time from a command's arrival to its commit. */
 const APART_MS = 2_000;
 /** Contexts that keep a journal, dated by the node's clock, beside an inbox, dated by the database's. */
@@ -42,16 +52,29 @@ function skew({ cluster }: World, node: string, chance: Chance): Fault {
     async inject(world) {
       world.say(`the clock of ${node} jumps by ${skewMs / 1_000} s`);
       const from = Date.now();
-      const told = await shift(world, node, skewMs);
+      const { isLifted, healedAt } = lifting();
+      let told: ToldClock;
+      try {
+        told = await shift(world, node, skewMs);
+      } catch (error) {
+        takeBack(world, node);
+        throw error;
+      }
       const said = [
-        `${node} (process ${told.pid}) wrote the time ${told.now} at ${new Date(from).toISOString()} by this machine's clock`,
+        `by its own word (skewed-clock.ts in it), ${node} (process ${told.pid}) had the time ${told.now} at ${new Date(from).toISOString()} by this machine's clock`,
       ];
       return {
         async heal() {
           const journal = node.replace(/-\d+$/, '');
-          if (JOURNALS.includes(journal)) said.push(...(await datedWrongly(world, journal, skewMs, from)));
-          await shift(world, node, 0);
+          try {
+            said.push(await pinged(world, node, skewMs));
+            if (JOURNALS.includes(journal)) said.push(...(await datedWrongly(world, journal, skewMs, from)));
+          } finally {
+            await shift(world, node, 0);
+            isLifted();
+          }
         },
+        healedAt,
         evidence: async () => said,
       };
     },
@@ -75,6 +98,48 @@ async function shift(world: World, node: string, skewMs: number): Promise<ToldCl
     },
     TOLD_WITHIN_MS,
   );
+}
+
+/** Has the node's clock put right, without waiting for it: it takes that up at this signal, or at its next start. */
+function takeBack(world: World, node: string): void {
+  wishSkew(world.cluster.dataDir, node, 0);
+  const pid = pidNow(world, node);
+  try {
+    if (pid !== undefined) process.kill(pid, CLOCK_SIGNAL);
+  } catch {
+    // It has just ended, and finds the file when it starts again.
+  }
+}
+
+/** What the node answers to a ping of the nodes' network, in which it says its time, as a sentence. */
+async function pinged(world: World, node: string, skewMs: number): Promise<string> {
+  try {
+    const offMs = await clockOff(world, node);
+    if (offMs !== undefined && Math.abs(offMs - skewMs) < APART_MS)
+      return `in its answer to a ping ${node} was ${(offMs / 1_000).toFixed(1)} s off this machine's clock`;
+    return `nobody but itself says so: ${offMs === undefined ? 'it answered no ping' : `in its answer to a ping it was ${(offMs / 1_000).toFixed(1)} s off`}`;
+  } catch (error) {
+    return `nobody but itself says so: it could not be asked (${(error as Error).message})`;
+  }
+}
+
+/** How far the node is ahead of this machine, in milliseconds; undefined: it did not answer. @throws Error if nobody can ask */
+async function clockOff({ cluster }: World, node: string): Promise<number | undefined> {
+  const nodeId = 'asks-the-time';
+  const log = join(cluster.dataDir, 'nodes', `${nodeId}.log`);
+  const broker = new ServiceBroker(brokerOptions({ ...readSettings({}), nodeId, natsUrl: cluster.natsUrl }, log));
+  const giveUp = new AbortController();
+  try {
+    const late = pause(JOIN_MS, 'late', { signal: giveUp.signal });
+    late.catch(() => undefined); // ended by `giveUp`
+    if ((await Promise.race([broker.start(), late])) === 'late') throw new Error(`no way to NATS in ${JOIN_MS} ms`);
+    const answer: { readonly timeDiff: number } | null = await broker.ping(node, PING_MS);
+    // It says how far we are ahead of the node.
+    return answer === null ? undefined : -answer.timeDiff;
+  } finally {
+    giveUp.abort();
+    await broker.stop();
+  }
 }
 
 /** Entries of the context's journal since then whose time differs from that of their inbox row by the skew. */

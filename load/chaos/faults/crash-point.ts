@@ -12,7 +12,7 @@ import { boundariesAt } from '../crash-points/steps.ts';
 import type { World } from '../world.ts';
 import { CRASH_SIGNAL, type Died, lastWords, toldCrash, wishCrash } from './crashing.ts';
 import type { Fault, FaultSource } from './fault.ts';
-import { harmDone, isBack, nodesOf, pidNow } from './witness.ts';
+import { harmDone, isBack, lifting, nodesOf, pidNow } from './witness.ts';
 
 /** The program of nodes that can be ended at a boundary, for `programOf` of startCluster. */
 export const CRASHING_NODE = fileURLToPath(new URL('./crashing-node.ts', import.meta.url));
@@ -57,24 +57,29 @@ export function crashPoint(node: string, boundary: string, nth: number): Fault {
     lastsMs: 0,
     async inject(world) {
       const { dataDir } = world.cluster;
-      const before = await arm(world, node, boundary, nth);
-      world.say(`${node} ends ${boundary}`);
+      const { isLifted, healedAt } = lifting();
+      let before: number;
       let died: Died;
       try {
+        before = await arm(world, node, boundary, nth);
+        world.say(`${node} ends ${boundary}`);
         died = await until(
           `${node} passes the boundary ${boundary} ${nth} times`,
           () => lastWords(dataDir, node),
           PASSED_WITHIN_MS,
         );
       } catch (error) {
-        await disarm(world, node);
+        // Whether it has heard of it or not: the file is gone, and why it failed is what counts.
+        await disarm(world, node).catch(() => undefined);
         throw error;
       }
+      isLifted();
       let after: number | undefined;
       return {
         async heal() {
           after = await isBack(world, node, before);
         },
+        healedAt,
         async evidence(history) {
           if (after === undefined || died.pid !== before) return [];
           const harm = harmDone(history);

@@ -13,7 +13,7 @@ import { limitWrites, missingLimit, type OwnDisk } from '../../../infra/local/cl
 import { systemTools } from '../../../infra/local/servers/network-namespace.ts';
 import { run } from '../../../infra/local/servers/run.ts';
 import type { Fault, FaultKind, FaultSource } from './fault.ts';
-import { askPostgres, harmDone } from './witness.ts';
+import { askPostgres, harmDone, lifting } from './witness.ts';
 
 /** A commit is a few writes; fewer than these, and nothing is done in the time that a statement has. */
 const RATES = [15, 30, 60];
@@ -65,6 +65,7 @@ const throttled =
     world.say(`${TARGET}: ${rate} writes a second`);
     limitWrites(disk, rate);
     let meanwhile: readonly number[] = [];
+    const { isLifted, healedAt } = lifting();
     return {
       async heal() {
         try {
@@ -72,8 +73,10 @@ const throttled =
         } finally {
           limitWrites(disk, 0);
         }
+        isLifted();
         await untilWritten(world);
       },
+      healedAt,
       async evidence(history) {
         const [usual, slow] = [quickest(before), quickest(meanwhile)];
         if (!(slow > 2 * usual)) return [];
@@ -96,18 +99,32 @@ const frozen: DiskFault = async (disk, world) => {
     stdio: 'ignore',
   });
   guard.on('error', () => {}).unref();
-  await tool('fsfreeze', '--freeze', disk.path);
+  const thaw = () => tool('fsfreeze', '--unfreeze', disk.path);
+  try {
+    await tool('fsfreeze', '--freeze', disk.path);
+  } catch (error) {
+    // The tool may have been ended after its work. The guard would thaw what a later fault freezes.
+    await thaw().catch(() => undefined);
+    end(guard);
+    throw error;
+  }
+  const { isLifted, healedAt } = lifting();
   const asked = timed(() => writeOnce(disk));
   asked.catch(() => undefined); // told where it is awaited
   let took = 0;
   return {
     async heal() {
       // If it fails, the guard was first; that writes return is what counts.
-      await tool('fsfreeze', '--unfreeze', disk.path).catch(() => undefined);
-      took = await asked;
-      end(guard);
+      await thaw().catch(() => undefined);
+      try {
+        took = await asked;
+      } finally {
+        isLifted();
+        end(guard);
+      }
       await untilWritten(world);
     },
+    healedAt,
     async evidence(history) {
       if (!(took > 2 * slowest(before))) return [];
       return withHarm(
@@ -140,13 +157,19 @@ const filled: DiskFault = async (disk, world) => {
     throw error;
   }
   let left = Number.NaN;
+  const { isLifted, healedAt } = lifting();
   return {
     async heal() {
-      await fill(disk, pieces).catch(() => undefined); // what the server has given back meanwhile
-      left = freeBytes(disk);
-      empty();
+      try {
+        await fill(disk, pieces).catch(() => undefined); // what the server has given back meanwhile
+        left = freeBytes(disk);
+      } finally {
+        empty();
+      }
+      isLifted();
       await untilWritten(world);
     },
+    healedAt,
     async evidence(history) {
       // A start of the server begins a new log and keeps the last one beside it.
       const said = complaints() - before;

@@ -62,6 +62,10 @@ export interface Injected {
    * @param history of the time from the injection on
    */
   evidence(history: History): Promise<readonly string[]>;
+  /** When the harm was taken away, before waiting until what was hit serves again, in milliseconds since 1970; after `heal`. */
+  healedAt?(): number | undefined;
+  /** What the fault itself saw that must never be, as sentences; asked after `heal`. */
+  violations?(history: History): Promise<readonly string[]>;
 }
 
 /** A fault as it was. Times in milliseconds since 1970. */
@@ -74,8 +78,14 @@ export interface FaultRecord {
   readonly evidence: readonly string[];
   /** From the end of the fault until keyed operations succeeded again as before, in milliseconds; missing: never seen. */
   readonly recoveryMs?: number;
-  /** Why it could not be injected or healed. */
+  /** When the harm was taken away, before waiting until what was hit served again; missing: `to`. */
+  readonly lifted?: number;
+  /** Why it could not be brought about: it shows nothing. */
+  readonly refused?: string;
+  /** Why it could not be taken away, or what it hit did not come back: that is wrong. */
   readonly error?: string;
+  /** What it saw itself that must never be. */
+  readonly violations?: readonly string[];
 }
 
 /** Faults of one kind that are possible in a world; drawn from by the seed. */

@@ -135,6 +135,7 @@ async function go(fault: Fault | undefined): Promise<{ readonly seen: History; r
     `${fault.kind}, ${fault.target}: ${((healedAt - from) / 1_000).toFixed(1)} s, taken again after ${Math.round(recovered - healedAt)} ms; ${failuresDuring(seen)}\n  ${evidence.join('\n  ')}`,
   );
   expect(evidence).not.toEqual([]);
+  expect((await injected.violations?.(seen)) ?? []).toEqual([]);
   return { seen, from };
 }
 

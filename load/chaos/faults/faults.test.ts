@@ -9,10 +9,11 @@ import type { Ending, Operation } from '../history/operation.ts';
 import type { World } from '../world.ts';
 import { faultKinds } from './fault.ts';
 import { faultSources } from './faults.ts';
-import { judgeOverload } from './overload.ts';
-import { type Poison, poisoned, poisons, reasons } from './poison.ts';
+import { judgeOverload, oddities } from './overload.ts';
+import { type Poison, poisoned, poisons, poisonViolations, reasons } from './poison.ts';
+import { believed } from './provider.ts';
 import { setBack } from './rewind.ts';
-import { failuresDuring, replaceable } from './rolling.ts';
+import { failuresDuring, noticed, replaceable } from './rolling.ts';
 import { shiftDate } from './skewed-clock.ts';
 import { harmDone, nodesOf, parseStat, serversOf } from './witness.ts';
 
@@ -83,6 +84,40 @@ describe('a history', () => {
     expect(failuresDuring(harmed)).toBe('2 of 3 requests failed meanwhile');
   });
 
+  it('shows who noticed a rolling restart, but for those who needed a node that has no other', () => {
+    const fine = operation(1, 0, { status: 201 });
+    const conflict = operation(2, 5, { outcome: 'fail', status: 409 });
+    const underWay = operation(3, 6);
+    expect(noticed('all', [fine, conflict, underWay], [])).toEqual([]);
+    const refused = operation(4, 100, { outcome: 'fail', status: 503 });
+    const broken = operation(5, 200, { outcome: 'unknown', error: 'ECONNRESET' });
+    expect(noticed('all', [fine, refused, broken], [])).toEqual([
+      expect.stringMatching(/^while all were replaced, POST .* \(operation 4\) answered 503: /),
+      expect.stringMatching(/\(operation 5\) broke off \(ECONNRESET\): /),
+    ]);
+    expect(noticed('all', [refused, broken], [{ from: 105, to: 150 }])).toHaveLength(1);
+    const many = Array.from({ length: 8 }, (_, i) => ({ ...refused, id: i }));
+    expect(noticed('all', many, []).at(-1)).toBe('and 3 more');
+  });
+
+  it('tells as odd under overload what was neither taken, nor refused by a rule, nor put off', () => {
+    const put = (id: number, ending: Partial<Ending>) => operation(id, 10, { outcome: 'fail', ...ending });
+    const right = [
+      put(1, { outcome: 'ok', status: 201 }),
+      put(2, { status: 429, retryAfter: 1 }),
+      put(3, { status: 503, retryAfter: 2 }),
+      put(4, { status: 409 }),
+      operation(5, 10),
+    ];
+    const wrong = [put(6, { status: 503 }), put(7, { status: 429 }), put(8, { status: 500 })];
+    const broken = operation(9, 10, { outcome: 'unknown', error: 'timeout' });
+    const { odd } = judgeOverload([...right, ...wrong, broken], 0, 100);
+    expect(odd.map(({ id }) => id)).toEqual([6, 7, 8, 9]);
+    expect(oddities(odd)[0]).toMatch(/\(operation 6\) answered 503 without Retry-After/);
+    expect(oddities(odd)[3]).toMatch(/\(operation 9\) got no answer \(timeout\)/);
+    expect(oddities([])).toEqual([]);
+  });
+
   it('tells what became of an overload', () => {
     const took = Array.from({ length: 400 }, (_, i) => operation(i, i * 10, { status: 201 }));
     const sent = Array.from({ length: 100 }, (_, i) => operation(1_000 + i, 2_000 + i * 20, {}));
@@ -115,10 +150,33 @@ describe('a poisoned message', () => {
     expect(poisoned('payment.requested', 'too large', 'poison-1').value).toHaveLength(VALUE_BYTES_MAX + 1);
   });
 
+  it('must be buried for every group, with the reason that is its own', () => {
+    const letter = { id: 'p-1', form: 'no JSON', reason: 'the value is no JSON' } as const;
+    const lost = { id: 'p-2', topic: 'order.created', form: 'no key', group: 'orders' } as const;
+    expect(poisonViolations([letter], [])).toEqual([]);
+    expect(poisonViolations([{ ...letter, reason: 'timeout' }], [lost])).toEqual([
+      expect.stringMatching(/^p-2 \(no key in order\.created\) lay not among the dead letters of orders within/),
+      expect.stringMatching(/^the dead letter p-1 \(no JSON\) has the reason "timeout"/),
+    ]);
+  });
+
   it('exists for every topic', () => {
     for (const topic of Object.keys(topics) as (keyof typeof topics)[])
       for (const form of ['no JSON', 'wrong schema', 'unknown version'] as const)
         expect(flawOf(topic, { ...poisoned(topic, form, 'p'), offset: 0, timestamp: 0 })).toMatch(reasons[form]);
+  });
+});
+
+describe('a forged report', () => {
+  const said = (kind: 'webhook-forged' | 'silent', answers: Record<string, number>) =>
+    believed({ id: 'w', kind, isOver: true, seen: 9, done: 9, answers });
+
+  it('is a violation when the shop believes it, and none of what may be believed', () => {
+    expect(said('webhook-forged', { 400: 9 })).toEqual([]);
+    expect(said('silent', { 204: 9 })).toEqual([]);
+    expect(said('webhook-forged', { 204: 1, 400: 8 })).toEqual([
+      expect.stringMatching(/^the shop believed reports .* 1 times 204, 8 times 400$/),
+    ]);
   });
 });
 

@@ -164,7 +164,12 @@ export const harms: Readonly<Record<NetworkKind, (chance: Chance) => Harm>> = {
     kind: 'partition',
     what: 'cut',
     async begin(edges, edge) {
-      await edges.cut(edge);
+      try {
+        await edges.cut(edge);
+      } catch (error) {
+        await edges.mend(edge); // of several proxies some may be cut
+        throw error;
+      }
       return () => edges.mend(edge);
     },
     probes: once,

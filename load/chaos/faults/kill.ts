@@ -3,7 +3,7 @@
 //   SIGKILL ─► connections break ─► the supervisor's new process serves
 
 import type { Fault, FaultSource } from './fault.ts';
-import { harmDone, isBack, isGone, nodesOf, serversOf } from './witness.ts';
+import { harmDone, isBack, isGone, lifting, nodesOf, serversOf } from './witness.ts';
 
 /** Every node, and the payment provider. */
 export const kills: FaultSource = (world) => [...nodesOf(world), ...serversOf(world, /^provider$/)].map(kill);
@@ -17,6 +17,9 @@ function kill(name: string): Fault {
       const { cluster } = world;
       const { length } = cluster.changes;
       const before = cluster.signal(name, 'SIGKILL');
+      // A kill is over as it happens: what comes after it is recovery.
+      const { isLifted, healedAt } = lifting();
+      isLifted();
       world.say(`kill -9 ${name}`);
       await isGone(before);
       let after: number | undefined;
@@ -24,6 +27,7 @@ function kill(name: string): Fault {
         async heal() {
           after = await isBack(world, name, before);
         },
+        healedAt,
         async evidence(history) {
           const seen = cluster.changes
             .slice(length)

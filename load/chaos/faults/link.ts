@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { greetings, type Probe, probe } from '../../../infra/local/cluster/edge-probe.ts';
 import { systemTools } from '../../../infra/local/servers/network-namespace.ts';
 import type { Fault, FaultSource } from './fault.ts';
-import { harmDone, pidNow, portsOf } from './witness.ts';
+import { harmDone, lifting, pidNow, portsOf } from './witness.ts';
 
 const SECONDS = [1, 2, 3, 5, 8, 12, 20];
 const SERVER = 'dynamodb';
@@ -80,27 +80,38 @@ function linkDown(lastsMs: number, impossible: string | undefined): Fault {
         throw new Error(`${SERVER} was not well before: a probe was ${before.outcome}`);
       const usual = flagsOf(pid);
       world.say(`the link of ${SERVER} goes down`);
-      inNamespace(pid, 'set', LINK, 'down');
+      try {
+        inNamespace(pid, 'set', LINK, 'down');
+      } catch (error) {
+        inNamespace(pid, 'set', LINK, 'up'); // the tool may have been ended after its work
+        throw error;
+      }
       const from = performance.now();
+      const { isLifted, healedAt } = lifting();
       const said: string[] = [];
       return {
         async heal() {
           // Killed meanwhile, it was started again in a new network, whose link is up.
           if (pidNow(world, SERVER) === pid) {
-            const seen = await ask(SILENCE_MS);
-            if (seen.outcome !== 'answered') {
-              said.push(
-                `its link was ${flagsOf(pid)}, before ${usual}, for ${((performance.now() - from) / 1_000).toFixed(1)} s`,
-                `a probe was ${seen.outcome} after ${Math.round(seen.tookMs)} ms, before answered after ${Math.round(before.tookMs)} ms`,
-              );
+            try {
+              const seen = await ask(SILENCE_MS);
+              if (seen.outcome !== 'answered') {
+                said.push(
+                  `its link was ${flagsOf(pid)}, before ${usual}, for ${((performance.now() - from) / 1_000).toFixed(1)} s`,
+                  `a probe was ${seen.outcome} after ${Math.round(seen.tookMs)} ms, before answered after ${Math.round(before.tookMs)} ms`,
+                );
+              }
+            } finally {
+              inNamespace(pid, 'set', LINK, 'up');
             }
-            inNamespace(pid, 'set', LINK, 'up');
           }
+          isLifted();
           for (const deadline = performance.now() + WELL_WITHIN_MS; (await ask(PATIENCE_MS)).outcome !== 'answered'; ) {
             if (performance.now() > deadline) throw new Error(`${SERVER} does not answer after its link came up again`);
             await pause(POLL_MS);
           }
         },
+        healedAt,
         async evidence(history) {
           const harm = harmDone(history);
           return said.length === 0 || harm === undefined ? said : [...said, harm];

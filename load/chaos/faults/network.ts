@@ -14,7 +14,7 @@ import type { Edges } from '../../../infra/local/cluster/edges.ts';
 import type { World } from '../world.ts';
 import type { Fault } from './fault.ts';
 import { type Harm, harms, type NetworkKind } from './harms.ts';
-import { harmDone } from './witness.ts';
+import { harmDone, lifting } from './witness.ts';
 
 /** Seconds that it lasts; the shorter the more often. */
 const SECONDS = [2, 3, 5, 8, 12, 20, 30];
@@ -85,35 +85,44 @@ function harm(edges: Edges, target: string, names: readonly string[], how: Harm,
       const removals: (() => Promise<void>)[] = [];
       const takeAway = async () => void (await Promise.all(removals.map((remove) => remove())));
       say(`${target}: ${how.what}`);
-      try {
+      const from = performance.now();
+      const { isLifted, healedAt } = lifting();
+      const look = async () => ({
+        atFirst: await each(names, (name) => edges.connections(name)),
+        first: await each(names, (name) => how.probes(edges, name)),
+      });
+      const { atFirst, first } = await (async () => {
         for (const name of names) removals.push(await how.begin(edges, name));
-      } catch (error) {
+        return await look();
+      })().catch(async (error: unknown) => {
         await takeAway();
         throw error;
-      }
-      const from = performance.now();
-      const atFirst = await each(names, (name) => edges.connections(name));
-      const first = await each(names, (name) => how.probes(edges, name));
+      });
       const seen: string[] = [];
       return {
         async heal() {
-          const last = await each(names, (name) => how.probes(edges, name));
-          for (const [index, name] of names.entries()) {
-            const [then, now] = [first[index]?.[1] ?? [], last[index]?.[1] ?? []];
-            const shown = how.shows(before.get(name) ?? [], then) ?? how.shows(before.get(name) ?? [], now);
-            if (shown === undefined) continue;
-            seen.push(`${name}: ${shown}`);
-            const told = (await edges.states(name)).map(({ enabled, toxics }) =>
-              enabled ? toxics.map(({ type, stream }) => `${type} ${stream}`).join(', ') : 'disabled',
-            );
-            seen.push(`its proxy says: ${[...new Set(told)].join('; ')}`);
-            const [earlier, later] = [atFirst[index]?.[1], await edges.connections(name)];
-            if (earlier !== undefined && later !== undefined)
-              seen.push(traffic(passedBetween(earlier, later), performance.now() - from));
+          try {
+            const last = await each(names, (name) => how.probes(edges, name));
+            for (const [index, name] of names.entries()) {
+              const [then, now] = [first[index]?.[1] ?? [], last[index]?.[1] ?? []];
+              const shown = how.shows(before.get(name) ?? [], then) ?? how.shows(before.get(name) ?? [], now);
+              if (shown === undefined) continue;
+              seen.push(`${name}: ${shown}`);
+              const told = (await edges.states(name)).map(({ enabled, toxics }) =>
+                enabled ? toxics.map(({ type, stream }) => `${type} ${stream}`).join(', ') : 'disabled',
+              );
+              seen.push(`its proxy says: ${[...new Set(told)].join('; ')}`);
+              const [earlier, later] = [atFirst[index]?.[1], await edges.connections(name)];
+              if (earlier !== undefined && later !== undefined)
+                seen.push(traffic(passedBetween(earlier, later), performance.now() - from));
+            }
+          } finally {
+            await takeAway();
           }
-          await takeAway();
+          isLifted();
           await each(names, (name) => untilWell(edges, name, how, signal));
         },
+        healedAt,
         async evidence(history) {
           if (seen.length === 0) return [];
           const done = harmDone(history);

@@ -5,9 +5,11 @@
 //
 // The clients are the workload's own kind, recorded as all others (`World.load`).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Operation, OperationKind, History } from '../history/operation.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
+import { lifting } from './witness.ts';
 
 /** How many times the usual rate is offered at the height of it. */
 export const OVERLOAD_FACTOR = 10;
@@ -19,6 +21,8 @@ const LASTS_MS = 10_000;
 const WINDOW_MS = 2_000;
 /** Of the peak. */
 export const GOODPUT_MIN = 0.8;
+/** Violations that are told one by one; of more only the number is. */
+const TOLD_MAX = 5;
 /** Work whose answers are counted: orders, the work that a shop is there for. */
 const COUNTED: OperationKind = 'place-order';
 
@@ -39,7 +43,7 @@ export interface Overloaded {
   readonly goodput: number;
   /** Refused with 429 or 503 and told when to come back. */
   readonly refused: number;
-  /** Neither accepted nor refused so. */
+  /** Answered, or broken off, and neither accepted nor refused, be it so or by a rule of the business (4xx). */
   readonly odd: readonly Operation[];
 }
 
@@ -62,21 +66,40 @@ function overload(load: Load): Fault {
       world.say(`${OVERLOAD_FACTOR} × ${load.perSecond} operations a second`);
       // The workload goes on beside it and is one of the ten.
       let burst = none();
+      const ended: Promise<void>[] = [];
+      const end = () => {
+        const ending = burst.stop();
+        ending.catch(() => undefined); // told by `heal`, which waits for all of them
+        ended.push(ending);
+      };
       let heightFrom = 0;
       const height = OVERLOAD_FACTOR * load.perSecond;
-      for (const factor of [...RAMP, OVERLOAD_FACTOR]) {
-        const before = burst;
-        burst = load.burst((factor - 1) * load.perSecond);
-        void before.stop();
-        if (factor === OVERLOAD_FACTOR) heightFrom = now();
-        else await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+      try {
+        for (const factor of [...RAMP, OVERLOAD_FACTOR]) {
+          const next = load.burst((factor - 1) * load.perSecond);
+          end();
+          burst = next;
+          if (factor === OVERLOAD_FACTOR) heightFrom = now();
+          else await pause(STEP_MS, undefined, { signal: world.signal });
+        }
+      } catch (error) {
+        end();
+        throw error;
       }
       let heightTo = 0;
+      const { isLifted, healedAt } = lifting();
       return {
         async heal() {
           heightTo = now();
-          await burst.stop();
+          try {
+            end();
+            await Promise.all(ended);
+          } finally {
+            isLifted();
+          }
         },
+        healedAt,
+        violations: async (history) => oddities(judgeOverload(history, heightFrom, heightTo).odd),
         async evidence(history) {
           const seen = judgeOverload(history, heightFrom, heightTo);
           if (seen.offered === 0) return [];
@@ -89,6 +112,21 @@ function overload(load: Load): Fault {
     },
   };
 }
+
+/**
+ * What an overload must not bring about, as sentences. Goodput is evidence only: what it is held against, the peak on the
+ * way up, depends on what else the machine does.
+ */
+export const oddities = (odd: readonly Operation[]): readonly string[] => {
+  const told = odd.slice(0, TOLD_MAX).map(({ id, method, path, ending }) => {
+    const how =
+      ending?.status === undefined
+        ? `got no answer (${ending?.error ?? 'none came'})`
+        : `answered ${ending.status} without Retry-After`;
+    return `under overload ${method} ${path} (operation ${id}) ${how}: what is too much is refused with 429 or 503 and Retry-After`;
+  });
+  return odd.length > TOLD_MAX ? [...told, `and ${odd.length - TOLD_MAX} more`] : told;
+};
 
 const now = (): number => performance.timeOrigin + performance.now();
 const rate = (perSecond: number): string => perSecond.toFixed(perSecond < 10 ? 1 : 0);
@@ -109,7 +147,7 @@ export function judgeOverload(history: History, heightFrom: number, heightTo: nu
       (WINDOW_MS / 1_000),
     goodput: ends.filter((at) => at >= heightFrom && at < heightTo).length / seconds,
     refused: atHeight.filter(refusedWell).length / seconds,
-    odd: atHeight.filter((operation) => !accepted(operation) && !refusedWell(operation)),
+    odd: atHeight.filter((operation) => isOver(operation) && !accepted(operation) && !refused(operation)),
   };
 }
 
@@ -117,6 +155,15 @@ const accepted = ({ ending }: Operation): boolean => ending?.outcome === 'ok';
 
 const refusedWell = ({ ending }: Operation): boolean =>
   [429, 503].includes(ending?.status ?? 0) && (ending?.retryAfter ?? 0) > 0;
+
+/** By a rule, or because it was too much: then it has to be told when to come back. */
+const refused = (operation: Operation): boolean => {
+  const status = operation.ending?.status ?? 0;
+  return refusedWell(operation) || (status >= 400 && status < 500 && status !== 429);
+};
+
+/** What never ended was broken off by the run itself. */
+const isOver = ({ ending }: Operation): boolean => ending !== undefined;
 
 /** The most of these times, in order, that lie within so many milliseconds. */
 function mostIn(times: readonly number[], withinMs: number): number {

@@ -6,7 +6,7 @@
 import type { Chance } from '../../../actors/scheduler.simulation.ts';
 import { until } from '../../../infra/local/cluster/cluster.fixture.ts';
 import type { Fault, FaultSource } from './fault.ts';
-import { isBack, nodesOf, pidNow, processState, serversOf } from './witness.ts';
+import { isBack, lifting, nodesOf, pidNow, processState, serversOf } from './witness.ts';
 
 /** Seconds that one may stand still; the shorter the more often, for most of what is long is only waiting. */
 const SECONDS = [1, 2, 3, 5, 8, 12, 20, 30];
@@ -32,7 +32,12 @@ function pause(name: string, chance: Chance): Fault {
           return found?.state === 'T' ? found : undefined;
         },
         STOPS_WITHIN_MS,
-      );
+      ).catch((error: unknown) => {
+        // Seen or not, it must not stand still for ever.
+        if (pidNow(world, name) === pid) process.kill(pid, 'SIGCONT');
+        throw error;
+      });
+      const { isLifted, healedAt } = lifting();
       const from = performance.now();
       const said: string[] = [];
       return {
@@ -42,8 +47,10 @@ function pause(name: string, chance: Chance): Fault {
           if (last?.state === 'T' && last.ticks === stopped.ticks)
             said.push(`process ${pid} of ${name} was in state T for ${seconds} s and used no processor time`);
           // Somebody else may have ended it meanwhile; then its supervisor has another, or soon will.
-          if (last === undefined || pidNow(world, name) !== pid) return void (await isBack(world, name, pid));
-          process.kill(pid, 'SIGCONT');
+          const isOurs = last !== undefined && pidNow(world, name) === pid;
+          if (isOurs) process.kill(pid, 'SIGCONT');
+          isLifted();
+          if (!isOurs) return void (await isBack(world, name, pid));
           await until(
             `${name} works on`,
             () => {
@@ -53,6 +60,7 @@ function pause(name: string, chance: Chance): Fault {
             WORKS_ON_WITHIN_MS,
           );
         },
+        healedAt,
         evidence: async () => said,
       };
     },

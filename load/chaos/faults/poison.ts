@@ -13,6 +13,7 @@ import { type DeadLetter, openDeadLetters } from '../../../mixins/kafka-log/dead
 import { kafkajsClient } from '../../../mixins/kafka-log/kafkajs-client.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
+import { lifting } from './witness.ts';
 
 /** The source of poisoned messages, by which a reader of the topics knows them. */
 export const POISON_SOURCE = 'souk/poison';
@@ -66,6 +67,10 @@ interface Sent {
   readonly form: Poison;
 }
 
+/** It has to be buried by this group. */
+type Expected = Sent & { readonly group: string };
+type Buried = DeadLetter & Pick<Sent, 'form'>;
+
 function poison(chance: Chance): Fault {
   const drawn = chance.below(MANY);
   return {
@@ -83,11 +88,17 @@ function poison(chance: Chance): Fault {
         const expected = groups.flatMap(({ group, topics: followed }) =>
           sent.filter(({ topic }) => followed.includes(topic)).map((each) => ({ ...each, group })),
         );
-        let buried: readonly (DeadLetter & Pick<Sent, 'form'>)[] = [];
+        // All harm is done once they are sent.
+        const { isLifted, healedAt } = lifting();
+        isLifted();
+        let buried: readonly Buried[] = [];
+        let missing: readonly Expected[] = [];
         return {
           async heal() {
-            buried = await untilBuried(world, consumed, expected);
+            ({ buried, missing } = await untilBuried(world, consumed, expected));
           },
+          healedAt,
+          violations: async () => poisonViolations(buried, missing),
           evidence: async () =>
             buried.length === 0
               ? []
@@ -129,37 +140,63 @@ async function send(client: KafkaClient, names: readonly TopicName[], drawn: num
   return { sent, refused };
 }
 
-/** The dead letters of these messages, once there is one of each for each group, with a reason that fits. */
+/**
+ * The dead letters of these messages, once there is one of each for each group, and what is missing when time is up.
+ * @throws Error if the dead letters could not be read at all
+ */
 async function untilBuried(
   world: World,
   names: readonly TopicName[],
-  expected: readonly (Sent & { readonly group: string })[],
-): Promise<readonly (DeadLetter & Pick<Sent, 'form'>)[]> {
+  expected: readonly Expected[],
+): Promise<{ readonly buried: readonly Buried[]; readonly missing: readonly Expected[] }> {
   const letters = openDeadLetters({ brokers: world.cluster.kafkaBrokers, alert: () => {} });
-  let missing = '';
+  let said: ReturnType<typeof matched> | undefined;
+  let trouble: unknown;
   try {
-    return await until(
+    await until(
       'all that was poisoned lies among the dead letters',
       async () => {
-        const found = await letters.list(names).catch(() => []);
-        const matched = expected.map((wanted) => {
-          const letter = found.find(({ group, headers }) => group === wanted.group && headers['ce_id'] === wanted.id);
-          return letter === undefined ? wanted : { ...letter, form: wanted.form };
-        });
-        const lost = matched.filter((each) => !('reason' in each)) as (Sent & { readonly group: string })[];
-        missing = lost.map(({ topic, form, group }) => `${form} in ${topic} for ${group}`).join(', ');
-        return lost.length === 0 ? (matched as (DeadLetter & Pick<Sent, 'form'>)[]).map(demandReason) : undefined;
+        try {
+          said = matched(expected, await letters.list(names));
+        } catch (error) {
+          trouble = error; // brokers may be away
+        }
+        return said?.missing.length === 0;
       },
       BURIED_WITHIN_MS,
     );
   } catch (error) {
-    throw new Error(`${(error as Error).message}${missing === '' ? '' : `; missing: ${missing}`}`, { cause: error });
+    if (said === undefined) throw new Error(`${(error as Error).message}: ${String(trouble)}`, { cause: error });
   } finally {
     await letters.close();
   }
+  return said ?? { buried: [], missing: expected };
 }
 
-function demandReason<T extends DeadLetter & Pick<Sent, 'form'>>(letter: T): T {
-  if (reasons[letter.form].test(letter.reason)) return letter;
-  throw new Error(`the dead letter ${letter.id} (${letter.form}) has the reason "${letter.reason}"`);
+function matched(expected: readonly Expected[], found: readonly DeadLetter[]) {
+  const buried: Buried[] = [];
+  const missing: Expected[] = [];
+  for (const wanted of expected) {
+    const letter = found.find(({ group, headers }) => group === wanted.group && headers['ce_id'] === wanted.id);
+    if (letter === undefined) missing.push(wanted);
+    else buried.push({ ...letter, form: wanted.form });
+  }
+  return { buried, missing };
 }
+
+/** What must not become of poison, as sentences: no dead letter, or one with a reason that is not its own. */
+export const poisonViolations = (
+  buried: readonly Pick<Buried, 'id' | 'form' | 'reason'>[],
+  missing: readonly Expected[],
+): readonly string[] => [
+  ...missing.map(
+    ({ id, topic, form, group }) =>
+      `${id} (${form} in ${topic}) lay not among the dead letters of ${group} within ${BURIED_WITHIN_MS / 1_000} s`,
+  ),
+  ...buried
+    .filter(({ form, reason }) => !reasons[form].test(reason))
+    .map(
+      ({ id, form, reason }) =>
+        `the dead letter ${id} (${form}) has the reason "${reason}", which should match ${String(reasons[form])}`,
+    ),
+];

@@ -54,6 +54,7 @@ describe('orders end as they should', () => {
     const evidence = await injected.evidence([]);
     said.push(`${kind}: ${evidence.join('; ')}`);
     expect(evidence).not.toEqual([]);
+    expect(await injected.violations?.([])).toEqual([]);
     if (reported.has(kind)) expect(evidence.join()).toMatch(/the shop answered \d+ times 400$/);
   });
 });

@@ -3,7 +3,7 @@
 //
 //   file in the provider's folder ─► taken up ─► so many calls or webhooks go wrong ─► file gone ─► its own count is evidence
 //
-// Its ledger stays exact. A report that is forged or stale and is believed nevertheless is told as an error: nothing that
+// Its ledger stays exact. A report that is forged or stale and is believed nevertheless is told as a violation: nothing that
 // looks at the shop alone would see it.
 
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import {
 } from '../../../infra/local/provider/misbehaviour.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource, Injected } from './fault.ts';
+import { lifting } from './witness.ts';
 
 export type ProviderFault = Misbehaviour['kind'];
 
@@ -75,13 +76,17 @@ export function providerFault(dataDir: string, kind: ProviderFault, chance: Chan
         tellProvider(dir, undefined);
         throw error;
       }
+      const { isLifted, healedAt } = lifting();
       let said: Misbehaved | undefined;
       return {
         async heal() {
           tellProvider(dir, undefined);
+          isLifted();
           said = await untilSays(dir, id, ({ isOver }) => isOver);
         },
+        healedAt,
         evidence: async () => (said === undefined ? [] : evidenceOf(said)),
+        violations: async () => (said === undefined ? [] : believed(said)),
       };
     },
   };
@@ -99,17 +104,22 @@ const untilSays = (dir: string, id: string, holds: (said: Misbehaved) => boolean
     TAKEN_UP_WITHIN_MS,
   );
 
-/** @throws Error if the shop took what it must refuse */
 function evidenceOf({ kind, seen, done, answers }: Misbehaved): readonly string[] {
   if (done === 0) return [];
-  const answered = Object.entries(answers).map(
-    ([status, times]) => `${times} times ${status === '0' ? 'nothing' : status}`,
-  );
-  const taken = Object.entries(answers).filter(([status]) => Number(status) >= 200 && Number(status) < 300);
-  if (mustBeRefused(kind) && taken.length > 0)
-    throw new Error(`the shop believed reports that it must refuse: it answered ${answered.join(', ')}`);
   return [
     `the provider ${words[kind][1]} ${done} times of ${seen}`,
-    ...(answered.length > 0 ? [`the shop answered ${answered.join(', ')}`] : []),
+    ...(Object.keys(answers).length > 0 ? [`the shop answered ${told(answers)}`] : []),
   ];
 }
+
+/** That the shop took reports that it must refuse, as a sentence. */
+export function believed({ kind, answers }: Misbehaved): readonly string[] {
+  const isTaken = Object.keys(answers).some((status) => Number(status) >= 200 && Number(status) < 300);
+  if (!mustBeRefused(kind) || !isTaken) return [];
+  return [`the shop believed reports that it must refuse (${kind}): it answered ${told(answers)}`];
+}
+
+const told = (answers: Misbehaved['answers']): string =>
+  Object.entries(answers)
+    .map(([status, times]) => `${times} times ${status === '0' ? 'nothing' : status}`)
+    .join(', ');

@@ -11,7 +11,7 @@ import type { KafkaClient, TopicOffset } from '../../../mixins/kafka-log/client.
 import { kafkajsClient } from '../../../mixins/kafka-log/kafkajs-client.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
-import { isBack, nodesOf } from './witness.ts';
+import { isBack, lifting, nodesOf } from './witness.ts';
 
 /** Records of each partition, or as many as there are. */
 export const REWOUND_RECORDS = 1_000;
@@ -48,6 +48,7 @@ function rewind(group: string, nodes: readonly string[]): Fault {
       const client = kafkajsClient({ brokers: kafkaBrokers, clientId: 'rewinder' });
       const before = nodes.map((node) => ({ node, pid: world.cluster.pidOf(node) }));
       world.say(`set ${group} back by ${REWOUND_RECORDS} records`);
+      const { isLifted, healedAt } = lifting();
       let was: readonly TopicOffset[];
       let is: readonly TopicOffset[];
       try {
@@ -65,6 +66,7 @@ function rewind(group: string, nodes: readonly string[]): Fault {
         );
       } finally {
         for (const node of nodes) supervisor.release(node);
+        isLifted();
         client.end();
       }
       const again = was.reduce((sum, { offset }, i) => sum + offset - (is[i] as TopicOffset).offset, 0);
@@ -75,6 +77,7 @@ function rewind(group: string, nodes: readonly string[]): Fault {
           await caughtUp(world, group, was);
           isCaughtUp = true;
         },
+        healedAt,
         async evidence() {
           if (!isCaughtUp || again === 0) return [];
           const moved = was.flatMap(({ topic, partition, offset }, i) => {

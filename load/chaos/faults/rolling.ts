@@ -3,10 +3,22 @@
 //
 //   node ─► SIGTERM ─► drained, ended ─► its supervisor's new process serves ─► the next node ─► …
 
-import type { History } from '../history/operation.ts';
+import type { History, Operation } from '../history/operation.ts';
+import { historyClock } from '../history/recorder.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
-import { isBack, nodesOf } from './witness.ts';
+import { isBack, lifting, nodesOf } from './witness.ts';
+
+/** A node is found again by the others this long after it serves, in milliseconds. */
+const FOUND_WITHIN_MS = 2_000;
+/** Violations that are told one by one; of more only the number is. */
+const TOLD_MAX = 5;
+
+/** When nobody could serve what a node does, in milliseconds since 1970. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** Every node, one after another; or those of one service. */
 export const rollingRestarts: FaultSource = (world) => {
@@ -28,13 +40,20 @@ function restart(target: string, nodes: readonly string[]): Fault {
     async inject(world) {
       world.say(`SIGTERM to ${target}`);
       const replaced: { readonly node: string; readonly before: number; readonly after: number }[] = [];
+      const gaps: Gap[] = [];
+      const others = new Set(replaceable(world));
+      let lastSignal = lifting();
       const begun = Promise.withResolvers<void>();
       const walk = (async () => {
         for (const node of nodes) {
           if (world.signal.aborted) return;
+          const from = historyClock();
           const before = world.cluster.signal(node, 'SIGTERM');
+          lastSignal = lifting();
+          lastSignal.isLifted();
           begun.resolve();
           replaced.push({ node, before, after: await isBack(world, node, before) });
+          if (!others.has(node)) gaps.push({ from, to: historyClock() + FOUND_WITHIN_MS });
         }
       })();
       // What goes wrong on the way is told by `heal`; before the first signal there is nothing to heal.
@@ -45,18 +64,40 @@ function restart(target: string, nodes: readonly string[]): Fault {
         evidence: async (history) => {
           if (replaced.length < nodes.length) return [];
           const pids = replaced.map(({ node, before, after }) => `${node} ${before} → ${after}`);
-          return [`all ${nodes.length} processes are others: ${pids.join(', ')}`, failuresDuring(history)];
+          const judged = history.filter((operation) => !isWithin(operation, gaps)).length;
+          const rest = judged === history.length ? '' : `; ${judged} of them while no node without another was away`;
+          return [`all ${nodes.length} processes are others: ${pids.join(', ')}`, `${failuresDuring(history)}${rest}`];
         },
+        healedAt: () => lastSignal.healedAt(),
+        violations: async (history) => noticed(target, history, gaps),
       };
     },
   };
 }
 
 /** A request has failed if its service could not serve it: no answer, or one of 500 and more. */
-export function failuresDuring(history: History): string {
-  const failed = history.filter(({ ending }) => ending?.error !== undefined || (ending?.status ?? 0) >= 500);
-  return `${failed.length} of ${history.length} requests failed meanwhile`;
+const hasFailed = ({ ending }: Operation): boolean => ending?.error !== undefined || (ending?.status ?? 0) >= 500;
+
+/** How many requests failed, as a sentence. */
+export const failuresDuring = (history: History): string =>
+  `${history.filter(hasFailed).length} of ${history.length} requests failed meanwhile`;
+
+/**
+ * Requests that failed although another node could have served them, as sentences. Nothing else may go wrong at the same
+ * time: the schedule gives rolling restarts no companions.
+ * @param gaps when a node was away that has no other beside it; what was under way then may fail
+ */
+export function noticed(target: string, history: History, gaps: readonly Gap[]): readonly string[] {
+  const failed = history.filter((operation) => hasFailed(operation) && !isWithin(operation, gaps));
+  const told = failed.slice(0, TOLD_MAX).map(({ id, method, path, ending }) => {
+    const how = ending?.status === undefined ? `broke off (${ending?.error})` : `answered ${ending.status}`;
+    return `while ${target} were replaced, ${method} ${path} (operation ${id}) ${how}: a restart by SIGTERM must fail no request`;
+  });
+  return failed.length > TOLD_MAX ? [...told, `and ${failed.length - TOLD_MAX} more`] : told;
 }
+
+const isWithin = ({ at, ending }: Operation, gaps: readonly Gap[]): boolean =>
+  gaps.some(({ from, to }) => at <= to && (ending?.endedAt ?? at) >= from);
 
 /** The nodes of the services that have two or more: those whose restart nobody may notice. */
 export const replaceable = (world: Pick<World, 'cluster'>): readonly string[] =>

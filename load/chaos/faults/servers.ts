@@ -5,7 +5,7 @@
 
 import type { Chance } from '../../../actors/scheduler.simulation.ts';
 import type { Fault, FaultKind, FaultSource } from './fault.ts';
-import { harmDone, isBack, isGone, portsOf, refuses, serversOf } from './witness.ts';
+import { harmDone, isBack, isGone, lifting, portsOf, refuses, serversOf } from './witness.ts';
 
 /** Seconds that a server may be away; the shorter the more often, for most of what is long is only waiting. */
 const SECONDS = [1, 2, 3, 5, 8, 12, 20, 40, 60];
@@ -42,20 +42,34 @@ function outage(name: string, kind: FaultKind, lastsMs: number): Fault {
       const ports = portsOf(before);
       const from = performance.now();
       world.say(`kill -9 ${name}, and keep it away`);
+      const { isLifted, healedAt } = lifting();
+      const letBack = () => {
+        cluster.supervisor.release(name);
+        isLifted();
+      };
       cluster.signal(name, 'SIGKILL');
-      await cluster.supervisor.hold(name);
-      await isGone(before);
+      try {
+        await cluster.supervisor.hold(name);
+        await isGone(before);
+      } catch (error) {
+        letBack();
+        throw error;
+      }
       let after: number | undefined;
       let refused: readonly number[] = [];
       let awayMs = 0;
       return {
         async heal() {
-          const answers = await Promise.all(ports.map(async (port) => ({ port, isRefused: await refuses(port) })));
-          refused = answers.filter(({ isRefused }) => isRefused).map(({ port }) => port);
-          cluster.supervisor.release(name);
+          try {
+            const answers = await Promise.all(ports.map(async (port) => ({ port, isRefused: await refuses(port) })));
+            refused = answers.filter(({ isRefused }) => isRefused).map(({ port }) => port);
+          } finally {
+            letBack();
+          }
           after = await isBack(world, name, before);
           awayMs = performance.now() - from;
         },
+        healedAt,
         async evidence(history) {
           if (after === undefined || refused.length === 0) return [];
           const harm = harmDone(history);

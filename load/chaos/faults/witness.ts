@@ -9,6 +9,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { until } from '../../../infra/local/cluster/cluster.fixture.ts';
 import { portsOfProcess } from '../../../infra/local/servers/listeners.fixture.ts';
 import type { History } from '../history/operation.ts';
+import { historyClock } from '../history/recorder.ts';
 import type { World } from '../world.ts';
 
 /** A server that was away for a minute is read in again from its log; a node waits for all that it needs. */
@@ -55,6 +56,23 @@ export const isBack = (world: Cluster, name: string, before: number): Promise<nu
     },
     BACK_WITHIN_MS,
   );
+
+/** A moment that an `Injected` tells as `healedAt`. */
+export interface Lifting {
+  /** The harm is taken away now; only the first call counts. */
+  isLifted(): void;
+  /** When it was, in milliseconds since 1970 on the clock of the history; undefined: it is not yet. */
+  readonly healedAt: () => number | undefined;
+}
+
+/** Keeps the moment at which harm is taken away, which is before what it hit serves again. */
+export function lifting(): Lifting {
+  let at: number | undefined;
+  return {
+    isLifted: () => void (at ??= historyClock()),
+    healedAt: () => at,
+  };
+}
 
 /** What the kernel says of a process; undefined: there is none. */
 export interface ProcessState {

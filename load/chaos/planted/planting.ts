@@ -26,6 +26,9 @@ export interface Catch {
   readonly ms: number;
 }
 
+/** What something was seen by. That there was nothing to look at is wrong of a run, and shows no bug. */
+const telling = ({ looked }: Finding): boolean => looked > 0;
+
 /** What is wrong after a run of the seed. */
 async function wrongBy(workshop: Workshop, seed: number): Promise<readonly Finding[]> {
   return wrongIn((await runSeed(workshop, seed)).evidence);
@@ -46,7 +49,7 @@ export function planting() {
       const from = performance.now();
       const workshop = workshopOf(await shopOf(copies, bug.changes));
       for (const seed of seedsFor(bug)) {
-        const wrong = await wrongBy(workshop, seed);
+        const wrong = (await wrongBy(workshop, seed)).filter(telling);
         const [first] = wrong;
         if (first === undefined) continue;
         const invariants = [...new Set(wrong.map(({ invariant }) => invariant))];

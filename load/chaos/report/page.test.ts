@@ -7,6 +7,7 @@ import { machineOf, type Result, type RunResult } from './result.ts';
 
 const SEED = 5;
 const chance = chanceOf(SEED);
+const bars = { faults: 1, kinds: 1, mayBeUnseen: [] };
 
 function runOf(number: number): RunResult {
   const faults: FaultRecord[] = [
@@ -28,6 +29,11 @@ function runOf(number: number): RunResult {
     from: 0,
     to: 60_000,
     quietMs: 2_300,
+    perSecond: 100,
+    deaths: [],
+    unsettled: [],
+    missed: 0,
+    looks: { done: 60, failed: 0 },
     operations: { all: 6_000, ok: 5_800, fail: 150, unknown: 50, kinds: { 'place-order': 2_000, 'read-order': 4_000 } },
     faults,
     findings: [
@@ -61,12 +67,13 @@ const result: Result = {
   tookMs: 120_000,
   machine: machineOf(),
   commit: 'abc',
+  wanted: [1, 2],
   runs: [runOf(1), runOf(2)],
 };
 
 describe('the page', () => {
   it('has everything in it and fetches nothing', async () => {
-    const page = await pageOf(result, { faults: 1, kinds: 1 }, 'npm run chaos');
+    const page = await pageOf(result, bars, 'npm run chaos');
     expect(page).toMatch(/<svg/);
     expect(page).not.toMatch(/(src|href)="?https?:|@import|url\(http/);
     expect(page).toContain('pid 10, then 11');
@@ -74,13 +81,13 @@ describe('the page', () => {
   });
 
   it('shows text as text', async () => {
-    const page = await pageOf(result, { faults: 1, kinds: 1 }, 'npm run chaos');
+    const page = await pageOf(result, bars, 'npm run chaos');
     expect(page).not.toContain('<script>');
     expect(page).not.toContain('sku-1 <b>');
   });
 
   it('says what is wrong at its head', async () => {
-    const page = await pageOf(result, { faults: 1, kinds: 1 }, 'npm run chaos');
+    const page = await pageOf(result, bars, 'npm run chaos');
     expect(page).toMatch(/class="verdict failed"/);
     expect(page).toContain('I2 was never looked at');
   });

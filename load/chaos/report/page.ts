@@ -62,6 +62,10 @@ export async function pageOf(result: Result, atLeast: Bars, command: string): Pr
 }
 
 function invariantsTable(result: Result): string {
+  const inRuns = (all: readonly { readonly looked: number }[]) => {
+    const seen = all.filter(({ looked }) => looked > 0).length;
+    return result.runs.length === 1 ? '' : `<br><small>in ${seen} of ${result.runs.length} runs</small>`;
+  };
   const rows = judgements(result).flatMap(({ invariant, findings }) =>
     [...Map.groupBy(findings, ({ claim }) => claim)].map(([claim, all]) => {
       const looked = all.reduce((sum, finding) => sum + finding.looked, 0);
@@ -73,7 +77,7 @@ function invariantsTable(result: Result): string {
       return [
         invariant,
         `${escaped(claim)}${partly.length === 0 ? '' : `<br><small>only ${escaped(partly[0] as string)}</small>`}`,
-        looked === 0 ? '<small>nothing to look at</small>' : `${count(looked)} ${escaped(of)}`,
+        looked === 0 ? '<small>nothing to look at</small>' : `${count(looked)} ${escaped(of)}${inRuns(all)}`,
         wrong === 0 ? (looked === 0 ? '–' : 'holds') : `<span style="color:#c1121f">violated ${count(wrong)} ×</span>`,
       ];
     }),
@@ -109,7 +113,7 @@ function faultsTable({ runs }: Result): string {
 
 function exampleOf(fault: FaultRecord | undefined): string {
   if (fault === undefined) return '';
-  return `${fault.target}: ${fault.evidence[0] ?? fault.error ?? 'no evidence'}`;
+  return `${fault.target}: ${fault.evidence[0] ?? fault.error ?? fault.refused ?? 'no evidence'}`;
 }
 
 function operationsTable(runs: readonly RunResult[]): string {
@@ -126,13 +130,13 @@ async function runPart(run: RunResult, open: boolean): Promise<string> {
   const head = `Run ${number} (seed ${seed}): ${count(operations.all)} operations, ${run.faults.length} faults, ${
     quietMs === undefined ? 'never quiet' : `quiet after ${seconds(quietMs)}`
   }${broken === 0 ? '' : ` — <span style="color:#c1121f">${broken} claims violated</span>`}`;
-  const faults = run.faults.map(({ kind, target, from, to, recoveryMs, evidence, error }) => [
+  const faults = run.faults.map(({ kind, target, from, to, recoveryMs, evidence, error, refused, violations = [] }) => [
     seconds(from - run.from),
     kind,
     escaped(target),
     seconds(to - from),
     recoveryMs === undefined ? '–' : seconds(recoveryMs),
-    `<small>${escaped([...evidence, ...(error === undefined ? [] : [`ERROR: ${error}`])].join('; ') || 'no evidence: does not count')}</small>`,
+    `<small>${escaped([...evidence, ...[error, refused, ...violations].flatMap((text) => (text === undefined ? [] : [`WRONG: ${text}`]))].join('; ') || 'no evidence: does not count')}</small>`,
   ]);
   return `<details${open ? ' open' : ''}><summary>${head}</summary>\n${run.seconds.length === 0 ? '' : await runPicture(run)}\n${table(['n:at', 'kind', 'target', 'n:lasted', 'n:recovery', 'evidence'], faults)}</details>`;
 }

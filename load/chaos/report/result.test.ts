@@ -25,7 +25,12 @@ const run = (number: number, changes: Partial<RunResult> = {}): RunResult => ({
   seed: number,
   from: 0,
   to: 1_000,
+  perSecond: 10,
   operations: { all: 10, ok: 10, fail: 0, unknown: 0, kinds: {} },
+  deaths: [],
+  unsettled: [],
+  missed: 0,
+  looks: { done: 1, failed: 0 },
   faults: [fault('kill'), fault('pause')],
   findings: all.map((invariant) => finding(invariant)),
   seconds: [],
@@ -39,27 +44,77 @@ const result = (...runs: RunResult[]): Result => ({
   tookMs: 1,
   machine: machineOf(),
   commit: 'abc',
+  wanted: runs.map(({ number }) => number),
   runs,
 });
-const bars = { faults: 2, kinds: 2 };
+const bars = { faults: 2, kinds: 2, mayBeUnseen: [] };
 
 describe('a campaign', () => {
   it('passes if all was looked at, enough went wrong, and nothing is violated', () => {
     expect(failures(result(run(1)), bars)).toEqual([]);
   });
 
+  it('fails if a run is missing', () => {
+    expect(failures({ ...result(run(1)), wanted: [1, 2] }, bars)).toEqual(['Runs 2 were not made.']);
+  });
+
+  it('bears that some invariants are not seen, where nothing may have brought them about', () => {
+    const seen = all.filter((name) => name !== 'L6').map((name) => finding(name));
+    const short = result(run(1, { findings: seen }));
+    expect(failures(short, { ...bars, mayBeUnseen: ['L6'] })).toEqual([]);
+    expect(failures(short, bars)).toEqual(['L6 was never looked at, so nothing is known of it.']);
+  });
+
   it.each<[string, RunResult[], RegExp]>([
     ['no run', [], /nothing was shown/],
-    ['no operation', [run(1, { operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} } })], /No operation/],
+    [
+      'no operation',
+      [run(1, { operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} } })],
+      /0 operations were made, of 10/,
+    ],
     ['a violation', [run(1, { findings: all.map((name) => finding(name, name === 'I7' ? 2 : 0)) })], /Run 1: I7 .*2 ×/],
     ['an invariant that nobody claimed', [run(1, { findings: [finding('I1')] })], /I2 was never looked at/],
     [
       'an invariant that saw nothing',
       [run(1, { findings: all.map((name) => finding(name, 0, name === 'L4' ? 0 : 1)) })],
-      /L4 was never/,
+      /L4 \(the claim of L4\) was never/,
     ],
     ['faults without evidence', [run(1, { faults: [fault('kill'), fault('pause', [])] })], /1 faults have evidence/],
     ['faults of one kind', [run(1, { faults: [fault('kill'), fault('kill')] })], /1 kinds/],
+    [
+      'a workload that stood still',
+      [run(1, { operations: { all: 5, ok: 5, fail: 0, unknown: 0, kinds: {} } })],
+      /5 operations/,
+    ],
+    [
+      'a fault that did not end',
+      [run(1, { faults: [fault('kill'), { ...fault('pause'), error: 'it stays away' }] })],
+      /pause of orders-1 was not over: it stays away/,
+    ],
+    [
+      'a fault that saw what must not be',
+      [run(1, { faults: [fault('kill'), { ...fault('provider'), violations: ['a forged report was believed'] }] })],
+      /a forged report was believed/,
+    ],
+    [
+      'faults that could not be brought about',
+      [run(1, { faults: [fault('kill'), fault('pause'), { ...fault('nats', []), refused: 'no such process' }] })],
+      /1 faults could not be brought about, for instance: no such process/,
+    ],
+    ['a process that died by itself', [run(1, { deaths: ['orders-1 exited with 1'] })], /Run 1: orders-1 exited/],
+    ['what never came to rest', [run(1, { unsettled: ['3 orders wait'] })], /never came to rest: 3 orders wait/],
+    [
+      'a claim of an invariant that nobody looked at, though another was',
+      [
+        run(1, {
+          findings: [
+            ...all.map((name) => finding(name)),
+            { ...finding('L5', 0, 0), claim: 'gateways', partly: 'none was killed' },
+          ],
+        }),
+      ],
+      /L5 \(gateways\) was never looked at.*none was killed/,
+    ],
     ['a run that broke off', [run(1, { error: 'the cluster did not start' })], /Run 1 broke off/],
   ])('fails with %s', (_, runs, sentence) => {
     expect(failures(result(...runs), bars).join('\n')).toMatch(sentence);

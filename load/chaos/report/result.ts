@@ -3,6 +3,7 @@
 import { cpus, totalmem } from 'node:os';
 import type { Finding } from '../../../mixins/finding.ts';
 import type { FaultKind, FaultRecord } from '../faults/fault.ts';
+import { invariants } from '../checkers/checkers.ts';
 import type { Profile } from '../profiles.ts';
 
 /** One second of a run, by when operations ended. */
@@ -23,6 +24,8 @@ export interface Second {
 export interface RunResult {
   readonly number: number;
   readonly seed: number;
+  /** Operations that were to begin in a second. */
+  readonly perSecond: number;
   /** Milliseconds since 1970. */
   readonly from: number;
   readonly to: number;
@@ -39,6 +42,14 @@ export interface RunResult {
   readonly faults: readonly FaultRecord[];
   readonly findings: readonly Finding[];
   readonly seconds: readonly Second[];
+  /** Processes that ended although no fault had ended them, and units that were given up, as sentences. */
+  readonly deaths: readonly string[];
+  /** What was not settled in the end, as sentences. */
+  readonly unsettled: readonly string[];
+  /** Operations that were due and that nobody could begin, since everybody waited for an answer. */
+  readonly missed: number;
+  /** Looks at the stores during the run, and those that failed, most because a store was away. */
+  readonly looks: { readonly done: number; readonly failed: number };
   /** Why the run could not be brought to its end. */
   readonly error?: string;
 }
@@ -58,6 +69,8 @@ export interface Result {
   };
   /** What `git describe --always --dirty` says; empty outside a checkout. */
   readonly commit: string;
+  /** Numbers of the runs that were to be made. */
+  readonly wanted: readonly number[];
   readonly runs: readonly RunResult[];
 }
 
@@ -98,45 +111,90 @@ export const counted = (runs: readonly RunResult[]): readonly FaultRecord[] =>
 export const kindsOf = (faults: readonly FaultRecord[]): ReadonlySet<FaultKind> =>
   new Set(faults.map(({ kind }) => kind));
 
-/** Of invariants that a campaign must have looked at; L6 takes an hour of load. */
-const ALWAYS = [...Array.from({ length: 15 }, (_, i) => `I${i + 1}`), 'L1', 'L2', 'L3', 'L4'];
+/** Operations a second that a run without overload must reach, as a share of what was asked for. */
+const RATE_MIN = 0.8;
+/** Faults that may fail to be brought about, as a share: two at once can be in each other's way. */
+const REFUSED_MAX = 0.2;
 
 export interface Bars {
+  /** Faults with evidence, and their kinds. */
   readonly faults: number;
   readonly kinds: number;
+  /** Invariants of which a claim may go unseen: nothing may have brought it about. */
+  readonly mayBeUnseen: readonly string[];
 }
 
 /**
  * Why a result shows nothing, or shows something wrong, in sentences; empty: it passed.
- * @param atLeast of counted faults and their kinds
+ * @param atLeast what a campaign of its size must have shown
  */
-export function failures(result: Pick<Result, 'runs'>, atLeast: Bars): readonly string[] {
-  const { runs } = result;
-  const judged = judgements(result);
-  const looked = new Map(judged.map(({ invariant, looked: count }) => [invariant, count]));
+export function failures(result: Pick<Result, 'runs' | 'wanted'>, atLeast: Bars): readonly string[] {
+  const { runs, wanted } = result;
   const faults = counted(runs);
   const kinds = kindsOf(faults).size;
-  const operations = runs.reduce((sum, run) => sum + run.operations.all, 0);
+  const missing = wanted.filter((number) => !runs.some((run) => run.number === number));
+  const refused = runs.flatMap((run) => run.faults.filter((fault) => fault.refused !== undefined));
   return [
     ...(runs.length === 0 ? ['No run was made, so nothing was shown.'] : []),
-    ...runs.flatMap(({ number, error }) => (error === undefined ? [] : [`Run ${number} broke off: ${error}`])),
-    ...judged.flatMap(({ invariant, findings }) =>
-      findings
-        .filter(({ wrongCount }) => wrongCount > 0)
-        .map(
-          ({ run, claim, wrongCount, wrong }) =>
-            `Run ${run}: ${invariant} (${claim}) is violated ${wrongCount} ×: ${wrong.join('; ')}`,
-        ),
-    ),
-    ...ALWAYS.filter((invariant) => (looked.get(invariant) ?? 0) === 0).map(
-      (invariant) => `${invariant} was never looked at, so nothing is known of it.`,
-    ),
-    ...(operations === 0 ? ['No operation was made, so nothing was shown.'] : []),
+    ...(missing.length > 0 && runs.length > 0 ? [`Runs ${missing.join(', ')} were not made.`] : []),
+    ...runs.flatMap(wrongIn),
+    ...unseen(result, atLeast.mayBeUnseen),
+    ...(refused.length > REFUSED_MAX * (faults.length + refused.length)
+      ? [`${refused.length} faults could not be brought about, for instance: ${refused[0]?.refused}`]
+      : []),
     ...(faults.length < atLeast.faults
       ? [`${faults.length} faults have evidence, at least ${atLeast.faults} must.`]
       : []),
     ...(kinds < atLeast.kinds ? [`Faults of ${kinds} kinds have evidence, at least ${atLeast.kinds} kinds must.`] : []),
   ];
+}
+
+/** What is wrong in one run. */
+function wrongIn(run: RunResult): readonly string[] {
+  const { number, error, findings, faults, deaths, unsettled } = run;
+  const told = (sentence: string) => `Run ${number}: ${sentence}`;
+  if (error !== undefined) return [`Run ${number} broke off: ${error}`];
+  return [
+    ...findings
+      .filter(({ wrongCount }) => wrongCount > 0)
+      .map(({ invariant, claim, wrongCount, wrong }) =>
+        told(`${invariant} (${claim}) is violated ${wrongCount} ×: ${wrong.join('; ')}`),
+      ),
+    ...faults.flatMap(({ kind, target, error: failed, violations = [] }) => [
+      ...(failed === undefined ? [] : [told(`${kind} of ${target} was not over: ${failed}`)]),
+      ...violations.map((violation) => told(`${kind} of ${target}: ${violation}`)),
+    ]),
+    ...deaths.map(told),
+    ...unsettled.map((sentence) => told(`it never came to rest: ${sentence}`)),
+    ...tooFew(run).map(told),
+  ];
+}
+
+/** A workload that stood still shows nothing; what an outage kept waiting, or an overload refused, is no standstill. */
+function tooFew({ operations, from, to, perSecond, faults }: RunResult): readonly string[] {
+  const due = perSecond * ((to - from) / 1_000);
+  if (operations.all >= RATE_MIN * due || (operations.all > 0 && faults.some(({ kind }) => kind === 'overload')))
+    return [];
+  return [`${operations.all} operations were made, of ${Math.round(due)} that were due`];
+}
+
+/** Claims that no run has looked at. */
+function unseen(result: Pick<Result, 'runs'>, mayBeUnseen: readonly string[]): readonly string[] {
+  const judged = judgements(result);
+  const never = invariants.filter((invariant) => !judged.some((one) => one.invariant === invariant));
+  const claims = judged.flatMap(({ invariant, findings }) =>
+    [...Map.groupBy(findings, ({ claim }) => claim)]
+      .filter(([, all]) => all.every(({ looked }) => looked === 0))
+      .map(([claim, all]) => ({ invariant, what: `${invariant} (${claim})`, why: all.at(-1)?.partly })),
+  );
+  return [
+    ...never
+      .filter((invariant) => !mayBeUnseen.includes(invariant))
+      .map((invariant) => ({ what: invariant, why: undefined })),
+    ...claims.filter(({ invariant }) => !mayBeUnseen.includes(invariant)),
+  ].map(
+    ({ what, why }) => `${what} was never looked at, so nothing is known of it${why === undefined ? '' : `: ${why}`}.`,
+  );
 }
 
 /**
@@ -160,6 +218,7 @@ export function merged(parts: readonly Result[]): Result {
     began: parts.map(({ began }) => began).toSorted()[0] as string,
     tookMs: parts.reduce((sum, { tookMs }) => sum + tookMs, 0),
     commit: [...new Set(parts.map(({ commit }) => commit))].join(', '),
+    wanted: parts.flatMap(({ wanted }) => wanted).toSorted((a, b) => a - b),
     runs,
   };
 }

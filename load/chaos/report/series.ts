@@ -38,8 +38,8 @@ export function secondsOf(history: History, from: number, to: number): readonly 
 
 /** What a caller may rely on: keyed, or harmless to repeat. */
 const isReliable = ({ key, method }: Operation) => key !== undefined || method === 'GET';
-/** Answered, whatever the answer was, and not sent away. */
-const isServed = (operation: Operation) => operation.ending?.status !== undefined && !isRefused(operation);
+/** Answered, also by a refusal that a rule demands, and neither sent away nor failed. */
+const isServed = (operation: Operation) => (operation.ending?.status ?? 500) < 500 && !isRefused(operation);
 
 function servedShare(history: History, from: number, to: number): number | undefined {
   const begun = history.filter((operation) => operation.at >= from && operation.at < to && isReliable(operation));
@@ -47,19 +47,19 @@ function servedShare(history: History, from: number, to: number): number | undef
 }
 
 /**
- * Milliseconds from the end of a fault until what callers may rely on was served as before it; undefined: never seen.
+ * Milliseconds from the moment a fault was taken away until what callers may rely on was served as before it; undefined: never seen.
  * Looked at in windows of a second that begin every tenth of one.
  */
 export function recoveryOf(
   history: History,
-  { from, to }: Pick<FaultRecord, 'from' | 'to'>,
+  { from, to, lifted = to }: Pick<FaultRecord, 'from' | 'to' | 'lifted'>,
   until: number,
 ): number | undefined {
   const near = history.filter(({ at }) => at >= from - 5 * WINDOW_MS && at < until);
   const before = servedShare(near, from - 5 * WINDOW_MS, from) ?? 1;
-  for (let at = to; at + WINDOW_MS <= until; at += WINDOW_MS / 10) {
+  for (let at = lifted; at + WINDOW_MS <= until; at += WINDOW_MS / 10) {
     const share = servedShare(near, at, at + WINDOW_MS);
-    if (share !== undefined && share >= before * AS_BEFORE) return at - to;
+    if (share !== undefined && share >= before * AS_BEFORE) return at - lifted;
   }
   return undefined;
 }
