@@ -29,8 +29,8 @@ const YIELD_MAX_MS = 32;
 export const PATIENCE_MS = 5_000;
 /** Waiting commands for which a lane gathers no longer, unless callers need the machine. */
 const GATHERED_ENOUGH = 256;
-/** How far work behind may lag while callers need the machine, in milliseconds. */
-const LAG_MAX_MS = 2_000;
+/** How far work behind may lag while callers need the machine, in milliseconds: half of what a message may take (L3). */
+const LAG_MAX_MS = 1_000;
 /** What its actors have sent and is not delivered yet shortens its rests, so many rows end them: this bounds memory. */
 const LAG_MAX_ROWS = 30_000;
 /** First and longest pause between attempts at an absent database, in milliseconds. */

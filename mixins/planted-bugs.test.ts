@@ -42,6 +42,7 @@ interface Planted {
 const host = 'mixins/host.ts';
 const batch = 'mixins/batch.ts';
 const relay = 'mixins/relay.ts';
+const channel = 'mixins/relay-channel.ts';
 const cache = 'mixins/actor-cache.ts';
 const store = 'mixins/memory-store.ts';
 const makings = [host, store, 'mixins/store.ts', 'brokers/problem.ts'];
@@ -163,7 +164,7 @@ const planted: readonly Planted[] = [
   {
     number: 7,
     bug: 'a delivery that failed is given up',
-    changes: [put(relay, `if ('retry' in answer) {`, `if ('retry' in answer && item.failures > 0) {`)],
+    changes: [put(channel, `if ('retry' in answer) return`, `if ('retry' in answer && item.failures > 0) return`)],
     property: oneNode,
   },
   {

@@ -183,6 +183,58 @@ describe('what fails', () => {
       await relay.stop();
     }));
 
+  it('leaves in batches once an outage is over, however long it was and however slow what comes after', () =>
+    inVirtualTime(async () => {
+      let isAway = true;
+      const { commit, open, transport, until, heard } = office();
+      const whole = transport();
+      const relay = open('a', {
+        ...whole,
+        async publish(events) {
+          await pause(300);
+          if (isAway) throw new Error('no acknowledgement');
+          await whole.publish(events);
+        },
+      });
+      await relay.start({ keepLeases: false });
+      for (let n = 0; n < 2_000; n++) relay.push(await commit(`o-${n}`, '!topic:1'));
+      await pause(30_000);
+      isAway = false;
+      const overAt = Date.now();
+      expect(await until(2_000)).toHaveLength(2_000);
+      // The longest pause between two attempts, then batches of 1, 2, 4 …; message by message it would take ten minutes.
+      expect(Date.now() - overAt).toBeLessThan(8_000);
+      expect(heard).toHaveLength(2_000);
+      await relay.stop();
+    }));
+
+  it('goes alone when it fails while others get through, so that it spoils no batch for long', () =>
+    inVirtualTime(async () => {
+      const { commit, open, transport, until } = office();
+      const whole = transport((word) => (word === '!topic/k1:poison' ? { retry: 'too large' } : { done: true }));
+      const spoilt: number[] = [];
+      const relay = open('a', {
+        ...whole,
+        async publish(events) {
+          await pause(20);
+          await whole.publish(events).catch((error: unknown) => {
+            if (events.length > 1) spoilt.push(Date.now());
+            throw error;
+          });
+        },
+      });
+      await relay.start({ keepLeases: false });
+      const began = Date.now();
+      relay.push(await commit('o', '!topic/k1:poison'));
+      for (let n = 0; n < 1_000; n++) {
+        relay.push(await commit(`o-${n}`, '!topic:1', '!topic/b:2', '!topic/c:3'));
+        await pause(30);
+      }
+      expect(await until(3_000)).toHaveLength(3_000);
+      expect(Math.max(began, ...spoilt) - began).toBeLessThan(2_000);
+      await relay.stop();
+    }));
+
   it.each([
     [{ refused: 'wrong-state' }, 'delivery refused'],
     [{ parked: 'a bug in a rule' }, 'delivery parked'],

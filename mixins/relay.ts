@@ -1,6 +1,6 @@
 // Sends what the outbox holds: at once from memory what this node committed, by sweeping what was left over.
 //
-//   commit ──push──► channel (per target) ──► transport ──► acknowledge (many at a time)
+//   commit ──push──► channel (relay-channel.ts) ──► transport ──► acknowledge (many at a time)
 //   sweep of leased buckets ──►─┘    a pair (sender, target, key) has one message under way at a time
 //   takeover of others' actors ─┘
 //
@@ -11,8 +11,9 @@ import type { ActorName } from '../actors/actor.ts';
 import type { NewEvent } from '../brokers/event-log.ts';
 import { InvalidEvent } from '../brokers/log-appender.ts';
 import type { Delivery, DeliveryAnswer } from '../brokers/hosting.ts';
+import { type Channel, createChannel, RETRY_MS } from './relay-channel.ts';
 import { type ActorStore, BUCKETS, type Outgoing, StoreUnavailable } from './store.ts';
-import { createTakeover, pairOf } from './takeover.ts';
+import { createTakeover } from './takeover.ts';
 
 /** Outbox rows kept in memory; beyond it a bucket is left to the sweep. */
 export const OUTBOX_MEMORY_MAX = 50_000;
@@ -29,10 +30,6 @@ const SWEEP_ROWS = 1_000;
 /** Acknowledgements are gathered this long, in milliseconds, or until so many are there. */
 const ACKNOWLEDGE_MS = 100;
 const ACKNOWLEDGE_MAX = 500;
-/** Pause before a failed pair is tried again, in milliseconds; doubled each time up to the longest. */
-const RETRY_MS = { first: 25, longest: 2_000 };
-/** Failures in a row after which a message travels alone: what spoils a batch must not hold up the others. */
-const ALONE_AFTER = 3;
 /** Failures in a row after which a person is told. */
 const ALERT_AFTER = 20;
 /** How long `stop` waits for messages under way, in milliseconds. */
@@ -58,22 +55,6 @@ export interface Relay {
   waiting(): number;
   start(options: { readonly keepLeases: boolean }): Promise<void>;
   stop(): Promise<void>;
-}
-
-interface Item {
-  readonly row: Outgoing;
-  readonly pair: string;
-  failures: number;
-}
-
-interface Channel {
-  readonly concurrency: number;
-  readonly batchMax: number;
-  readonly send: (items: readonly Item[]) => Promise<readonly (DeliveryAnswer | { readonly retry: string })[]>;
-  readonly ready: Item[];
-  /** Pairs with a message ready or under way, and what waits behind it. */
-  readonly pairs: Map<string, Item[]>;
-  underWay: number;
 }
 
 interface RelayOptions {
@@ -114,67 +95,61 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
     const name = row.kind === 'publish' ? 'publish' : `${row.kind}:${row.target}`;
     let channel = channels.get(name);
     if (channel === undefined) {
-      const rest = { ready: [], pairs: new Map<string, Item[]>(), underWay: 0 };
-      if (row.kind === 'send')
-        channel = { concurrency: 4, batchMax: 256, send: (items) => deliver(row.target as ActorName, items), ...rest };
-      else if (row.kind === 'publish') channel = { concurrency: 1, batchMax: 500, send: publish, ...rest };
-      else channel = { concurrency: 64, batchMax: 1, send: perform, ...rest };
+      channel = createChannel({ ...waysOf(row), onEnd, onFailure, onRest });
       channels.set(name, channel);
     }
     return channel;
   }
 
-  function deliver(to: ActorName, items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
+  function waysOf({ kind, target }: Outgoing) {
+    if (kind === 'publish') return { concurrency: 1, batchMax: 500, send: publish };
+    if (kind === 'perform') return { concurrency: 64, batchMax: 1, send: perform };
+    return {
+      concurrency: 4,
+      batchMax: 256,
+      send: (rows: readonly Outgoing[]) => deliver(target as ActorName, rows),
+    };
+  }
+
+  function deliver(to: ActorName, rows: readonly Outgoing[]): Promise<readonly DeliveryAnswer[]> {
     return transport.deliver(
       to,
-      items.map(({ row }) => ({
-        id: row.key,
-        commandId: row.messageId,
-        command: JSON.parse(row.body),
-        sentAt: row.at,
-      })),
+      rows.map((row) => ({ id: row.key, commandId: row.messageId, command: JSON.parse(row.body), sentAt: row.at })),
     );
   }
 
   /** An event that no log may take is put aside alone: it must not keep the others back for ever. */
-  async function publish(items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
-    const aside = new Map<Item, DeliveryAnswer>();
-    for (let rest = items; rest.length > 0; rest = items.filter((item) => !aside.has(item))) {
+  async function publish(rows: readonly Outgoing[]): Promise<readonly DeliveryAnswer[]> {
+    const aside = new Map<Outgoing, DeliveryAnswer>();
+    for (let rest = rows; rest.length > 0; rest = rows.filter((row) => !aside.has(row))) {
       try {
-        await transport.publish(rest.map(({ row }) => eventOf(row)));
+        await transport.publish(rest.map(eventOf));
         break;
       } catch (error) {
         const wrong = error instanceof InvalidEvent ? rest[error.index] : undefined;
         if (wrong === undefined) throw error;
-        const { sender, messageId, target, body } = wrong.row;
+        const { sender, messageId, target, body } = wrong;
         const reason = (error as Error).message;
         await store.park({ id: sender, commandId: messageId, command: { publish: target, body }, reason });
         aside.set(wrong, { parked: reason });
       }
     }
-    return items.map((item) => aside.get(item) ?? { done: true });
+    return rows.map((row) => aside.get(row) ?? { done: true });
   }
 
   function eventOf({ target, key, messageId, at, body }: Outgoing): NewEvent {
     return { topic: target, key, id: messageId, source: `souk/${actor}`, time: at, data: JSON.parse(body) };
   }
 
-  async function perform(items: readonly Item[]): Promise<readonly DeliveryAnswer[]> {
-    for (const { row } of items) await transport.perform(row.target, JSON.parse(row.body), row.sender, row.messageId);
-    return items.map(() => ({ done: true }));
+  async function perform(rows: readonly Outgoing[]): Promise<readonly DeliveryAnswer[]> {
+    for (const row of rows) await transport.perform(row.target, JSON.parse(row.body), row.sender, row.messageId);
+    return rows.map(() => ({ done: true }));
   }
 
   function add(row: Outgoing): void {
     if (isKnown(row.messageId)) return;
     known.add(row.messageId);
-    const channel = channelOf(row);
-    const item: Item = { row, pair: pairOf(row), failures: 0 };
-    const behind = channel.pairs.get(item.pair);
-    if (behind !== undefined) behind.push(item);
-    else {
-      channel.pairs.set(item.pair, []);
-      channel.ready.push(item);
-    }
+    channelOf(row).add(row);
   }
 
   function push(rows: readonly Outgoing[]): void {
@@ -188,7 +163,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
   function enter(rows: readonly Outgoing[]): void {
     rows.forEach(take);
     pump();
-    if (isEmpty()) drained?.();
+    onRest();
   }
 
   function take(row: Outgoing): void {
@@ -208,65 +183,25 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
   }
 
   function pump(): void {
-    if (stopped) return;
-    for (const channel of channels.values()) {
-      while (channel.ready.length > 0 && channel.underWay < channel.concurrency) {
-        channel.underWay += 1;
-        void run(channel, nextBatch(channel));
-      }
-    }
+    if (!stopped) for (const channel of channels.values()) channel.pump();
   }
 
-  /** The first of what is ready, as many as go together; looks no further than that, however many wait. */
-  function nextBatch({ ready, batchMax }: Channel): readonly Item[] {
-    let size = 0;
-    while (size < batchMax && size < ready.length && (ready[size] as Item).failures < ALONE_AFTER) size += 1;
-    return ready.splice(0, Math.max(size, 1));
-  }
-
-  async function run(channel: Channel, items: readonly Item[]): Promise<void> {
-    let answers: readonly DeliveryAnswer[];
-    try {
-      answers = await channel.send(items);
-    } catch (error) {
-      const retry = { retry: (error as Error).message };
-      answers = items.map(() => retry);
-    }
-    channel.underWay -= 1;
-    items.forEach((item, i) => settle(channel, item, answers[i] ?? { retry: 'no answer' }));
-    pump();
+  function onRest(): void {
     if (isEmpty()) drained?.();
   }
 
-  function settle(channel: Channel, item: Item, answer: DeliveryAnswer): void {
-    if ('retry' in answer) {
-      item.failures += 1;
-      if (item.failures === ALERT_AFTER)
-        alert('delivery keeps failing', {
-          messageId: item.row.messageId,
-          target: item.row.target,
-          reason: answer.retry,
-        });
-      setTimeout(
-        () => {
-          channel.ready.push(item);
-          pump();
-        },
-        Math.min(RETRY_MS.first * 2 ** (item.failures - 1), RETRY_MS.longest),
-      ).unref();
-      return;
-    }
+  function onFailure({ messageId, target }: Outgoing, reason: string, failures: number): void {
+    if (failures === ALERT_AFTER) alert('delivery keeps failing', { messageId, target, reason });
+  }
+
+  function onEnd(row: Outgoing, answer: DeliveryAnswer): void {
+    const { messageId, target } = row;
     // A refusal of a compensation is an answer too, but one that a person should see.
-    if ('refused' in answer)
-      alert('delivery refused', { messageId: item.row.messageId, target: item.row.target, refused: answer.refused });
-    if ('parked' in answer)
-      alert('delivery parked', { messageId: item.row.messageId, target: item.row.target, reason: answer.parked });
-    known.delete(item.row.messageId);
-    unmarked.add(item.row.messageId);
-    done.push(item.row);
-    const next = channel.pairs.get(item.pair)?.shift();
-    if (next !== undefined) channel.ready.push(next);
-    else channel.pairs.delete(item.pair);
+    if ('refused' in answer) alert('delivery refused', { messageId, target, refused: answer.refused });
+    if ('parked' in answer) alert('delivery parked', { messageId, target, reason: answer.parked });
+    known.delete(messageId);
+    unmarked.add(messageId);
+    done.push(row);
     if (done.length >= ACKNOWLEDGE_MAX) void acknowledge();
     else if (!stopped) acknowledgeTimer ??= setTimeout(() => void acknowledge(), ACKNOWLEDGE_MS);
   }
@@ -390,6 +325,7 @@ export function createRelay({ store, actor, holder, transport, alert }: RelayOpt
         clearTimeout(timer);
       }
       stopped = true;
+      for (const channel of channels.values()) channel.stop();
       takeover.stop();
       clearTimeout(sweepTimer);
       await sweeping;

@@ -13,6 +13,7 @@ import type { Profile } from './profiles.ts';
 import { type Bars, failures, machineOf, type Result, type RunResult } from './report/result.ts';
 import { brokenRun, runOnce } from './run.ts';
 import { seedOf } from './schedule.ts';
+import { warmUp } from './warm-up.ts';
 
 /** Of one run alone: what is wrong in it, not what it has not shown. */
 const NO_BARS: Bars = { faults: 0, kinds: 0, mayBeUnseen: invariants };
@@ -69,8 +70,12 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
         say('starting a cluster');
         try {
           cluster = await startTwice(profile, say);
+          const { perSecond, warmUpMs } = profile;
+          if (warmUpMs > 0) await warmUp({ cluster, seed: seedOf(seed, -number), perSecond, forMs: warmUpMs, signal });
         } catch (error) {
           runs.push(brokenRun({ profile, number, seed: seedOf(seed, number) }, error as Error));
+          await cluster?.stop();
+          cluster = undefined;
           continue;
         }
         runsOnIt = 0;
@@ -147,6 +152,7 @@ async function startWhole({ nodes, kafkaNodes, paymentDeadlineMs }: Profile): Pr
     programOf: () => CRASHING_NODE,
     // To be slowed down and filled, where this machine permits one.
     ownDisk: (await missingOwnDisk()) === undefined,
+    dynamoInMemory: true,
   });
 }
 

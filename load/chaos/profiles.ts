@@ -30,6 +30,8 @@ export interface Profile {
   readonly kafkaNodes: 1 | 3;
   /** Runs that share a cluster; then a fresh one is started. */
   readonly runsPerCluster: number;
+  /** How long a fresh cluster is used before the first run on it, in milliseconds. */
+  readonly warmUpMs: number;
   /** An hour of load after the runs, for the memory of long-lived processes, in milliseconds. */
   readonly loadMs: number;
 }
@@ -69,6 +71,8 @@ const commit: Profile = {
   nodes: NODES,
   kafkaNodes: 1,
   runsPerCluster: 1,
+  // Two minutes are too few to spend some of them on that; its rate is low.
+  warmUpMs: 0,
   loadMs: 0,
 };
 
@@ -88,6 +92,7 @@ const nightly: Profile = {
   nodes: NODES,
   kafkaNodes: 3,
   runsPerCluster: 10,
+  warmUpMs: 15_000,
   loadMs: 0,
 };
 

@@ -26,6 +26,12 @@ export interface TopicOffset extends TopicPartition {
   readonly offset: number;
 }
 
+/** Messages for one partition. */
+export interface Batch {
+  readonly to: TopicPartition;
+  readonly messages: readonly KafkaMessage[];
+}
+
 /** An idempotent producer: the broker recognises a batch that is sent again, as long as nothing else was sent between. */
 export interface Producer {
   /**
@@ -34,6 +40,13 @@ export interface Producer {
    *   that the outcome is unknown, and that exactly this batch must be sent again before another of this partition
    */
   send(to: TopicPartition, batch: readonly KafkaMessage[]): Promise<void>;
+  /** The broker that leads the partition, by its number, as far as is known; it is after a `send` to it. */
+  leaderOf(place: TopicPartition): number | undefined;
+  /**
+   * Makes one attempt to store a batch in each of several partitions of one leader, by one request.
+   * @throws Error: the outcome of each is unknown, and exactly this batch must be sent again before another of its partition
+   */
+  sendTogether(batches: readonly Batch[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,8 +57,10 @@ export interface ConsumerOptions {
   readonly sessionMs: number;
   /** The partitions that this consumer has from now on. `kept` says that those it had before were its own all the time. */
   readonly onAssigned: (partitions: readonly TopicPartition[], kept: boolean) => void;
-  /** The group is being shared out anew: until the next assignment nothing is certain. */
+  /** The group may be shared out anew: until the next assignment or confirmation nothing is certain. */
   readonly onUnsettled: () => void;
+  /** The group stands as it last was: what was assigned is this consumer's own. Called again and again. */
+  readonly onConfirmed: () => void;
   /** Messages of one partition, in order. Must not wait: `pause` holds back more of them. */
   readonly onMessages: (from: TopicPartition, messages: readonly FetchedMessage[]) => void;
   readonly onTrouble: (error: Error) => void;

@@ -12,7 +12,7 @@ import type { KafkaLog } from './kafka-log.ts';
 import { type Proxy, startProxy } from './proxy.fixture.ts';
 import { createSender } from './sender.ts';
 import { ensureTopics } from './topic-setup.ts';
-import { eventOf, TOPIC } from './traffic.fixture.ts';
+import { eventOf, expectOnceInOrder, TOPIC } from './traffic.fixture.ts';
 
 const { withKafka, addresses, port, test, after, newClient, newLog, newDeadLetters } = kafkaBrokers();
 
@@ -115,6 +115,22 @@ withKafka('loses and doubles nothing when the answer to a produce request is swa
   }
   await log.append([event(5)]);
   expect(await idsUntil(log, event(5).id)).toEqual([0, 1, 2, 3, 4, 5].map((n) => event(n).id));
+});
+
+withKafka('loses and doubles nothing when that is the answer to a request for several partitions', async () => {
+  const KEYS = 8;
+  const proxy = await newProxy();
+  const log = await newLog({ connect: proxy.connect, patienceMs: 60_000 });
+  const round = (n: number) => Array.from({ length: KEYS }, (_, key) => eventOf(test(), key, n));
+  await log.append(round(0));
+  for (const n of [1, 3]) {
+    const swallowed = proxy.swallowAnswer();
+    const stored = log.append(round(n));
+    expect(await swallowed).toBeGreaterThan(1);
+    await Promise.all([stored, log.append(round(n + 1))]);
+  }
+  const ids = [0, 1, 2, 3, 4].flatMap((n) => round(n).map(({ id }) => id));
+  await expectOnceInOrder(log, test(), ids);
 });
 
 withKafka('tells publishers in time when an answer is swallowed, and stores what they repeat once', async () => {

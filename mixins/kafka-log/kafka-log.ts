@@ -147,6 +147,7 @@ async function putGroup(client: KafkaClient, group: string, place: TopicOffset, 
     sessionMs,
     onAssigned: () => {},
     onUnsettled: () => {},
+    onConfirmed: () => {},
     onMessages: () => {},
     onTrouble: () => {},
   });

@@ -9,17 +9,11 @@
 import { createRequire } from 'node:module';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import kafkajs, { type Admin, type Kafka, type KafkaConfig } from 'kafkajs';
-import {
-  type ClientOptions,
-  type KafkaClient,
-  OutOfStep,
-  type Producer,
-  Refused,
-  type TopicSettings,
-} from './client.ts';
+import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
+import type { ClientOptions, KafkaClient, TopicSettings } from './client.ts';
 import { mendClocks } from './kafkajs-clock.ts';
 import { kafkajsConsumer } from './kafkajs-consumer.ts';
+import { kafkajsProducer, protocolError } from './kafkajs-producer.ts';
 
 const QUICK = { initialRetryTime: 50, maxRetryTime: 250 };
 /** A producer never gives up: what it gave up could not be told from what was stored. */
@@ -33,11 +27,6 @@ const METADATA_AGE_MS = 2_000;
 const ADMIN_MS = 10_000;
 /** A partition that is new, or whose leader has just died, has none for a moment, and kafkajs does not ask again. */
 const LEADERLESS = { attempts: 30, pauseMs: 100 };
-
-/** Answers that say that the batch was stored by an earlier attempt. */
-const STORED = new Set(['DUPLICATE_SEQUENCE_NUMBER']);
-const REFUSED = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']);
-const OUT_OF_STEP = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH']);
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
@@ -99,7 +88,8 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
   }
 
   return {
-    createProducer: () => startProducer(tireless),
+    createProducer: () =>
+      kafkajsProducer(tireless, { retry: FOR_EVER, metadataAgeMs: METADATA_AGE_MS, requestMs: REQUEST_MS }),
     createConsumer: (options) =>
       kafkajsConsumer(kafka, options, { retry: A_WHILE, metadataAgeMs: METADATA_AGE_MS, isEnded: () => ended }),
     async createTopics(topics) {
@@ -190,43 +180,4 @@ async function describe(
     const config = Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
     return { name, partitions: partitions.length, config };
   });
-}
-
-async function startProducer(kafka: Kafka): Promise<Producer> {
-  const producer = kafka.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    metadataMaxAge: METADATA_AGE_MS,
-    retry: FOR_EVER,
-    createPartitioner:
-      () =>
-      ({ message }) =>
-        message.partition as number,
-  });
-  await producer.connect();
-  return {
-    async send({ topic, partition }, batch) {
-      const messages = batch.map((message) => ({ ...message, partition }));
-      try {
-        await producer.send({ topic, acks: -1, timeout: REQUEST_MS, messages });
-      } catch (error) {
-        const type = protocolError(error);
-        if (STORED.has(type)) return;
-        if (REFUSED.has(type)) throw new Refused((error as Error).message, { cause: error });
-        if (OUT_OF_STEP.has(type)) throw new OutOfStep((error as Error).message, { cause: error });
-        throw error;
-      }
-    },
-    close: () => producer.disconnect(),
-  };
-}
-
-/** Kafka's name of the error, wherever kafkajs has wrapped it; empty if it is not one of the protocol. */
-function protocolError(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const { type } = at as { readonly type?: unknown };
-    if (typeof type === 'string') return type;
-  }
-  return '';
 }

@@ -8,18 +8,18 @@ const PRODUCE = 0;
 export interface Proxy {
   /** Opens a connection by way of the proxy, whatever address the broker told. */
   readonly connect: () => Socket;
-  /** The next produce request is stored and its answer never arrives. Resolves when that has happened. */
-  swallowAnswer(): Promise<void>;
+  /** The next produce request is stored and its answer never arrives. Resolves then, with the partitions that it was for. */
+  swallowAnswer(): Promise<number>;
   close(): Promise<void>;
 }
 
 /** A proxy before the broker on this port of loopback. */
 export async function startProxy(brokerPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
-  let swallowed: (() => void) | undefined;
+  let swallowed: ((partitions: number) => void) | undefined;
   const server = createServer((client) => {
     const broker = connect(brokerPort, HOST);
-    const produced = new Set<number>();
+    const produced = new Map<number, number>();
     for (const [socket, other] of [
       [client, broker],
       [broker, client],
@@ -30,16 +30,18 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
     client.on(
       'data',
       frames((frame) => {
-        if (frame.readInt16BE(4) === PRODUCE) produced.add(frame.readInt32BE(8));
+        if (frame.readInt16BE(4) === PRODUCE) produced.set(frame.readInt32BE(8), partitionsOf(frame));
         broker.write(frame);
       }),
     );
     broker.on(
       'data',
       frames((frame) => {
-        const isProduce = produced.delete(frame.readInt32BE(4));
-        if (!isProduce || swallowed === undefined) return void client.write(frame);
-        swallowed();
+        const number = frame.readInt32BE(4);
+        const partitions = produced.get(number);
+        produced.delete(number);
+        if (partitions === undefined || swallowed === undefined) return void client.write(frame);
+        swallowed(partitions);
         swallowed = undefined;
       }),
     );
@@ -59,6 +61,15 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Partitions of a produce request, of which all are for one topic: versions 3 to 8 of the protocol. */
+function partitionsOf(frame: Buffer): number {
+  // Length, key and version, number; then two texts that may be missing (-1), acks and timeout, and the number of topics.
+  let at = 12;
+  for (let text = 0; text < 2; text++) at += 2 + Math.max(0, frame.readInt16BE(at));
+  at += 2 + 4 + 4;
+  return frame.readInt32BE(at + 2 + frame.readInt16BE(at));
 }
 
 /** Hands on whole frames of Kafka's protocol: four bytes of length, then so many bytes. */

@@ -9,15 +9,24 @@ const message = (id: string, value = '{}'): KafkaMessage => ({
   headers: { ce_id: id },
 });
 
-/** Producers that answer as they are told, and note what they were given. */
+/** Producers that answer as they are told, and note what they were given. Partitions 1 and 2 have one leader, 3 another. */
 function producers(answers: (Error | 'stored')[]) {
   const sent: string[] = [];
   let made = 0;
+  const named = (batch: readonly KafkaMessage[]) => batch.map(({ headers }) => headers['ce_id']).join('+');
   const createProducer = async (): Promise<Producer> => {
     const name = (made += 1);
+    const known = new Set<number>();
     return {
       async send({ partition }, batch) {
-        sent.push(`${name}: ${batch.map(({ headers }) => headers['ce_id']).join('+')} → ${partition}`);
+        sent.push(`${name}: ${named(batch)} → ${partition}`);
+        known.add(partition);
+        const answer = answers.shift() ?? 'stored';
+        if (answer !== 'stored') throw answer;
+      },
+      leaderOf: ({ partition }) => (known.has(partition) ? Math.ceil(partition / 2) : undefined),
+      async sendTogether(batches) {
+        sent.push(`${name}: ${batches.map((batch) => `${named(batch.messages)} → ${batch.to.partition}`).join(', ')}`);
         const answer = answers.shift() ?? 'stored';
         if (answer !== 'stored') throw answer;
       },
@@ -42,6 +51,42 @@ describe('a sender', () => {
     const sender = createSender(client, () => {});
     await Promise.all([sender.send(to, [message('a')]), sender.send({ ...to, partition: 2 }, [message('b')])]);
     expect(sent).toEqual(['1: a → 1', '1: b → 2', '1: a → 1']);
+  });
+
+  it('sends what goes to one broker in one request, as soon as it knows who leads', async () => {
+    const { sent, client } = producers([]);
+    const sender = createSender(client, () => {});
+    const round = (name: string) =>
+      Promise.all([1, 2, 3].map((partition) => sender.send({ ...to, partition }, [message(`${name}${partition}`)])));
+    await round('a');
+    await round('b');
+    expect(sent).toEqual(['1: a1 → 1', '1: a2 → 2', '1: a3 → 3', '1: b1 → 1, b2 → 2', '1: b3 → 3']);
+  });
+
+  it('sends each batch of a request in doubt again by itself, before anything newer of its partition', async () => {
+    const { sent, client } = producers(['stored', 'stored', unknown(), 'stored', unknown()]);
+    const sender = createSender(client, () => {});
+    const round = (name: string) =>
+      Promise.all([1, 2].map((partition) => sender.send({ ...to, partition }, [message(`${name}${partition}`)])));
+    await round('a');
+    await Promise.all([round('b'), sender.send(to, [message('c')])]);
+    expect(sent[2]).toBe('1: b1 → 1, b2 → 2');
+    expect(sent.slice(3).toSorted()).toEqual(['1: b1 → 1', '1: b2 → 2', '1: b2 → 2', '1: c → 1']);
+    expect(sent.indexOf('1: c → 1')).toBeGreaterThan(sent.indexOf('1: b1 → 1'));
+  });
+
+  it('makes no request that is larger than a batch may be', async () => {
+    const { sent, client } = producers([]);
+    const sender = createSender(client, () => {});
+    const round = (name: string, size: number) =>
+      Promise.all(
+        [1, 2].map((partition) =>
+          sender.send({ ...to, partition }, [message(`${name}${partition}`, 'x'.repeat(size))]),
+        ),
+      );
+    await round('a', 1);
+    await round('b', 600_000);
+    expect(sent.slice(2)).toEqual(['1: b1 → 1', '1: b2 → 2']);
   });
 
   it('takes another producer only when the brokers want nothing of this one any more', async () => {

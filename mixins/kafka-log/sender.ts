@@ -1,7 +1,12 @@
 // Sends batches until they are acknowledged, one at a time for each partition.
 //
-//   send ─► behind the batch before it in this partition ─► producer ─► acknowledged
-//                                                              └─ rejected: the outcome is unknown ─► the same batch again
+//   send ─► behind the batch before it in this partition ─► with those for the same broker, in one request ─► acknowledged
+//                                                              │ in doubt
+//                                                              └─► by itself ─► acknowledged
+//                                                                    └─ rejected: the outcome is unknown ─► the same again
+//
+// A request costs broker and node far more than a message in it, and a broker answers one request of a producer at a time:
+// one for each partition of each topic took seconds on a busy machine.
 //
 // The broker knows a batch by its number within the partition. A batch that was stored while its answer was lost has used
 // its number; if another batch came next under that number, the broker would take it for a repeat, acknowledge it and store
@@ -9,6 +14,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type Batch,
   type KafkaClient,
   type KafkaMessage,
   OutOfStep,
@@ -39,9 +45,32 @@ export function createSender(client: KafkaClient, alert: (what: string, particul
   const lastOf = new Map<string, Promise<void>>();
   const ending = new AbortController();
   let current: Promise<Producer> | undefined;
+  let gathered: Gathered[] = [];
 
-  async function untilAcknowledged(to: TopicPartition, batch: readonly KafkaMessage[]): Promise<void> {
-    let mine = (current ??= client.createProducer());
+  /** Sends a batch with the others of this turn. Resolves with whether it was stored; if not, `by` has to send it again. */
+  function together(batch: Batch): Promise<Attempt> {
+    const by = (current ??= client.createProducer());
+    return new Promise((resolve) => {
+      if (gathered.length === 0) setImmediate(() => void sendGathered());
+      gathered.push({ ...batch, by, resolve });
+    });
+  }
+
+  async function sendGathered(): Promise<void> {
+    const all = gathered;
+    gathered = [];
+    for (const [by, parts] of Map.groupBy(all, (part) => part.by)) {
+      const producer = await by.catch(() => undefined);
+      const byLeader = Map.groupBy(parts, ({ to }) => producer?.leaderOf(to));
+      for (const [leader, led] of byLeader)
+        if (producer === undefined || leader === undefined)
+          for (const { resolve } of led) resolve({ stored: false, by });
+        else for (const request of requests(led)) void sendOnce(producer, request);
+    }
+  }
+
+  async function untilAcknowledged({ to, messages: batch }: Batch, by: Promise<Producer>): Promise<void> {
+    let mine = by;
     for (let attempt = 1; ; attempt++) {
       try {
         const producer = await mine;
@@ -75,7 +104,11 @@ export function createSender(client: KafkaClient, alert: (what: string, particul
       const before = lastOf.get(name);
       const sent = (async () => {
         await before?.catch(() => undefined);
-        for (const batch of batches(messages)) await untilAcknowledged(to, batch);
+        for (const part of batches(messages)) {
+          const batch = { to, messages: part };
+          const { stored, by } = await together(batch);
+          if (!stored) await untilAcknowledged(batch, by);
+        }
       })();
       lastOf.set(name, sent);
       await sent.finally(() => {
@@ -87,6 +120,44 @@ export function createSender(client: KafkaClient, alert: (what: string, particul
       await (await current?.catch(() => undefined))?.close().catch(() => undefined);
     },
   };
+}
+
+interface Attempt {
+  readonly stored: boolean;
+  /** Whose numbers the brokers know the batch by. */
+  readonly by: Promise<Producer>;
+}
+
+interface Gathered extends Batch {
+  readonly by: Promise<Producer>;
+  readonly resolve: (attempt: Attempt) => void;
+}
+
+/** One attempt at all of them. A batch that is alone is left to its sender, who knows what to make of an error. */
+async function sendOnce(producer: Producer, parts: readonly Gathered[]): Promise<void> {
+  const stored =
+    parts.length > 1 &&
+    (await producer.sendTogether(parts).then(
+      () => true,
+      () => false,
+    ));
+  for (const { by, resolve } of parts) resolve({ stored, by });
+}
+
+/** So many at a time as together are no larger than one batch may be. */
+function requests(all: readonly Gathered[]): readonly (readonly Gathered[])[] {
+  const groups: Gathered[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const batch of all) {
+    const size = batch.messages.reduce((sum, message) => sum + sizeOf(message), 0);
+    if (bytes + size > BATCH_BYTES) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)?.push(batch);
+    bytes += size;
+  }
+  return groups;
 }
 
 const isRejected = (promise: Promise<unknown>): Promise<boolean> =>

@@ -1,9 +1,9 @@
 // A whole cluster for tests: real servers, every service its own process, on free ports and data of its own; with callers,
 // and with what a test may do to it. Its nodes are started again by its supervisor, as everywhere.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readSettings, type Settings } from '../../../mixins/settings.ts';
 import { admin, callersOf, until } from '../callers.fixture.ts';
 import { readLedger } from '../provider/ledger.ts';
@@ -37,6 +37,8 @@ export interface TestClusterOptions extends Pick<ClusterOptions, 'migrate' | 'pr
   readonly kafkaNodes?: 1 | 3;
   /** Puts PostgreSQL's files on a small disk of their own, to be slowed down and filled; see `missingOwnDisk`. */
   readonly ownDisk?: boolean;
+  /** Keeps the files of DynamoDB Local in memory, where this machine has a place for such; see `inMemory`. */
+  readonly dynamoInMemory?: boolean;
 }
 
 export type TestCluster = Awaited<ReturnType<typeof startTestCluster>>;
@@ -56,6 +58,21 @@ export async function startTestCluster(options: TestClusterOptions = {}) {
   }
 }
 
+/** A folder of every Linux whose files are in memory. */
+const MEMORY = '/dev/shm';
+
+/**
+ * Puts a folder into memory. DynamoDB Local writes one item at a time, each with several waits for the disk: on a busy
+ * disk that is 10 to 40 a second, which says nothing of DynamoDB. What it has taken survives its death as before.
+ */
+function inMemory(folder: string, undo: AsyncDisposableStack): void {
+  if (!existsSync(MEMORY)) return;
+  const place = mkdtempSync(join(MEMORY, 'souk-cluster-'));
+  undo.defer(() => rmSync(place, { recursive: true, force: true }));
+  mkdirSync(dirname(folder), { recursive: true });
+  symlinkSync(place, folder);
+}
+
 /** @param undo is told how to take back each thing that was done; whatever fails, all of it is tried, the last first */
 async function startIn(folder: string, undo: AsyncDisposableStack, options: TestClusterOptions) {
   const {
@@ -65,12 +82,14 @@ async function startIn(folder: string, undo: AsyncDisposableStack, options: Test
     webhooks = 'unanswered',
     kafkaNodes = 1,
     ownDisk = false,
+    dynamoInMemory = false,
     ...releases
   } = options;
   const changes: Change[] = [];
   const givenUp: string[] = [];
   const disk = ownDisk ? await mountOwnDisk(folder) : undefined;
   undo.defer(() => disk?.unmount());
+  if (dynamoInMemory) inMemory(join(folder, 'servers', 'dynamodb'), undo);
   const startedAt = performance.now();
   const cluster = await startCluster({
     settings: {

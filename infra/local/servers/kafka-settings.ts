@@ -61,9 +61,12 @@ export const everyNode: Settings = {
   'controlled.shutdown.enable': true,
 };
 
-/** Elections as quick as on one machine they can be. */
+/** Elections as quick as on one machine they can be, on which a broker may not get to run for a second. */
 const severalNodes: Settings = {
-  'controller.quorum.fetch.timeout.ms': 1_000,
+  'broker.session.timeout.ms': 2_000,
+  // Those that lead after a death lead on until somebody looks; with the default that is five minutes, for all partitions.
+  'leader.imbalance.check.interval.seconds': 10,
+  'controller.quorum.fetch.timeout.ms': 2_000,
   'controller.quorum.election.timeout.ms': 500,
   'controller.quorum.election.backoff.max.ms': 200,
   'controller.quorum.request.timeout.ms': 1_000,

@@ -106,7 +106,7 @@ export interface Sample {
     readonly owed: number;
     readonly inFlight: number;
   }[];
-  /** Age of the oldest message that has not left, by context, in milliseconds. */
+  /** Age of the oldest message that has not left, by context, in milliseconds; without calls of the provider under way. */
   readonly outboxLag: Readonly<Partial<Record<ActorContext, number>>>;
   /** Proportional memory of all processes of the shop, in bytes. */
   readonly memory?: number;

@@ -209,7 +209,7 @@ async function readLags(ask: Ask): Promise<Sample['outboxLag']> {
   const lags = actorContexts.map(
     (context) =>
       `select '${context}' as context, (extract(epoch from now() - min(stored_at)) * 1000)::float8 as ms
-       from ${context}.outbox where sent_at is null`,
+       from ${context}.outbox where sent_at is null ${context === 'payments' ? "and kind <> 'perform'" : ''}`,
   );
   const rows = await ask(lags.join(' union all '));
   return Object.fromEntries(rows.map(({ context, ms }) => [context, Math.max(0, ms ?? 0)]));

@@ -21,8 +21,22 @@ function sound() {
   return planted(story.evidence({ to: from + 2 * MINUTE }), ({ books }) => {
     books.at = from + 3 * MINUTE;
     books.samples = Array.from({ length: 120 }, (_, second) => look(from + second * 1_000));
+    for (let n = 0; n < MESSAGES; n++) books.contexts.orders?.outbox.push(row(from + (n * 2 * MINUTE) / MESSAGES));
   });
 }
+
+/** Messages of the run beside those of its orders. */
+const MESSAGES = 3_000;
+const row = (storedAt: number): Json => ({
+  seq: storedAt,
+  messageId: String(storedAt),
+  kind: 'send',
+  target: 'stock',
+  sender: 'o',
+  key: 'main',
+  storedAt,
+  sentAt: storedAt + 20,
+});
 
 const look = (at: number, ms = 20): Mutable<Sample> => ({
   at,
@@ -52,12 +66,16 @@ const lagging = (evidence: Mutable<Evidence>, first: number, last: number, ms: n
 
 describe('liveness', () => {
   it('is found in a shop that settles everything', () => {
-    const findings = checkLiveness(sound());
+    const evidence = sound();
+    const findings = checkLiveness(evidence);
     expect(wrongs(findings)).toEqual([]);
+    const messages = Object.entries(evidence.books.contexts).flatMap(([context, { outbox }]) =>
+      outbox.filter(({ kind }) => context !== 'payments' || kind !== 'perform'),
+    );
     expect(findings.map(({ invariant, looked }) => [invariant, looked])).toEqual([
       ['L1', 3],
       ['L2', 2],
-      ['L3', 120],
+      ['L3', messages.length],
       ['L3', 0],
       ['L4', 3],
       ['L6', 0],
@@ -126,15 +144,24 @@ describe('liveness', () => {
     [
       'a reservation without a movement',
       ({ books }) => {
-        const row = { kind: 'reservation', status: 'reserved', lines: [] } as const;
-        books.stock.push({ partition: 'main', key: 'reservation:ghost', row: { ...row, lines: [] } });
+        const held = { kind: 'reservation', status: 'reserved', lines: [] } as const;
+        books.stock.push({ partition: 'main', key: 'reservation:ghost', row: { ...held, lines: [] } });
       },
       'main holds pieces for ghost, and no movement says why',
     ],
     [
       'an outbox that lags in health',
-      (copy) => lagging(copy, 10, 12, 2_500),
-      '3 of 120 looks found older ones; payments had one of 2.5 s',
+      ({ books }) => {
+        for (const message of books.contexts.orders?.outbox.slice(-60) ?? []) message.sentAt = message.storedAt + 2_500;
+      },
+      /60 of 30\d\d took longer; orders had one for 2\.5 s/,
+    ],
+    [
+      'an outbox from which a message never leaves',
+      ({ books }) => {
+        for (const message of books.contexts.orders?.outbox.slice(-60) ?? []) delete message.sentAt;
+      },
+      /60 of 30\d\d took longer/,
     ],
     [
       'an outbox that is not drained after a fault',
@@ -171,7 +198,23 @@ describe('liveness', () => {
     });
     const findings = checkLiveness(held);
     expect(wrongs(findings)).toEqual([]);
-    expect(findings.map(({ looked }) => looked)).toEqual([3, 2, 15 + 40, 1, 3, 0]);
+    const [, , lag] = findings;
+    // Those of 13 s before the fault, and of what is left of two minutes from half a minute after it.
+    expect(lag?.looked).toBeGreaterThan(MESSAGES / 3);
+    expect(lag?.looked).toBeLessThan(MESSAGES / 2);
+    expect(findings.map(({ looked }) => looked)).toEqual([3, 2, lag?.looked, 1, 3, 0]);
+  });
+
+  it('asks in health only, and not how long the provider took', () => {
+    const slow = planted(sound(), ({ books }) => {
+      const messages = books.contexts.orders?.outbox.slice(-60) ?? [];
+      for (const message of messages) message.sentAt = message.storedAt + 9_000;
+      books.contexts.payments?.outbox.push(
+        ...messages.map((message) => ({ ...message, target: 'charge', kind: 'perform' as const })),
+      );
+      books.contexts.orders?.outbox.splice(-60);
+    });
+    expect(wrongs(checkLiveness(slow))).toEqual([]);
   });
 
   it('does not ask for drained outboxes while another fault goes on', () => {

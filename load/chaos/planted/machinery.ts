@@ -5,6 +5,7 @@ import { type PlantedBug, put } from './planted-bug.ts';
 const host = 'mixins/host.ts';
 const batch = 'mixins/batch.ts';
 const relay = 'mixins/relay.ts';
+const channel = 'mixins/relay-channel.ts';
 const store = 'mixins/memory-store.ts';
 const cache = 'mixins/actor-cache.ts';
 const consume = 'mixins/consume.ts';
@@ -76,7 +77,7 @@ export const machineryBugs: readonly PlantedBug[] = [
   {
     number: 7,
     bug: 'a delivery that failed is given up',
-    changes: [put(relay, `if ('retry' in answer) {`, `if ('retry' in answer && item.failures > 0) {`)],
+    changes: [put(channel, `if ('retry' in answer) return`, `if ('retry' in answer && item.failures > 0) return`)],
   },
   {
     number: 8,
