@@ -29,6 +29,10 @@ export interface CampaignOptions {
   readonly runs: { readonly first: number; readonly last: number };
   /** Only faults of these kinds; default: those of the profile. */
   readonly kinds?: readonly FaultKind[];
+  /** Only what begins with this is hit: "orders", "api-1". */
+  readonly target?: string;
+  /** The program of nodes; default: one that can be ended at a boundary, and whose clock can be wrong. */
+  readonly program?: string;
   /** Where histories and logs of failed runs are kept. */
   readonly folder: string;
   /** What `git describe` says. */
@@ -69,7 +73,7 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
         cluster = undefined;
         say('starting a cluster');
         try {
-          cluster = await startTwice(profile, say);
+          cluster = await startTwice(profile, options.program ?? CRASHING_NODE, say);
           const { perSecond, warmUpMs } = profile;
           if (warmUpMs > 0) await warmUp({ cluster, seed: seedOf(seed, -number), perSecond, forMs: warmUpMs, signal });
         } catch (error) {
@@ -88,6 +92,7 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
         profile: isLoad ? loadOf(profile) : { ...profile, kinds: options.kinds ?? profile.kinds },
         campaign: seed,
         number,
+        ...(options.target === undefined ? {} : { target: options.target }),
         history: join(options.folder, `run-${String(number).padStart(3, '0')}-${seed}.jsonl`),
         say,
         onProgress: (what) => options.show?.(what, index, numbers.length),
@@ -131,25 +136,24 @@ const loadOf = (profile: Profile): Profile => ({
 });
 
 /** One start may meet a port that somebody else has just taken. */
-async function startTwice(profile: Profile, say: (what: string) => void): Promise<TestCluster> {
+async function startTwice(profile: Profile, program: string, say: (what: string) => void): Promise<TestCluster> {
   try {
-    return await startWhole(profile);
+    return await startWhole(profile, program);
   } catch (error) {
     say(`the cluster did not start: ${(error as Error).message}`);
-    return await startWhole(profile);
+    return await startWhole(profile, program);
   }
 }
 
 /** A cluster with a fault proxy on every edge, and a provider that tells all it does by webhook as well. */
-async function startWhole({ nodes, kafkaNodes, paymentDeadlineMs }: Profile): Promise<TestCluster> {
+async function startWhole({ nodes, kafkaNodes, paymentDeadlineMs }: Profile, program: string): Promise<TestCluster> {
   return await startTestCluster({
     nodes,
     kafkaNodes,
     settings: { paymentDeadlineMs, rateLimits: 'off' },
     webhooks: 'all',
     edges: true,
-    // Whose clocks can be wrong as well.
-    programOf: () => CRASHING_NODE,
+    programOf: () => program,
     // To be slowed down and filled, where this machine permits one.
     ownDisk: (await missingOwnDisk()) === undefined,
     dynamoInMemory: true,

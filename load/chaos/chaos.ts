@@ -1,4 +1,5 @@
-// `npm run chaos -- --profile commit|nightly|release [--seed N] [--runs 1-40] [--fault kill,pause] [--out FOLDER]`
+// `npm run chaos -- --profile commit|nightly|release [--seed N] [--runs 1-40] [--fault kill,pause]
+//                  [--target orders] [--out FOLDER]`
 // `npm run chaos -- --merge PART.json … [--out FOLDER]`
 //
 //   runs ─► report.json (after every run), report.html (at the end), with the history of each run beside them
@@ -58,8 +59,9 @@ async function make(wish: CampaignWish): Promise<number> {
     console.error(`chaos: ${missing}`);
     return 1;
   }
-  const { profile, seed, runs, kinds } = wish;
-  const isWhole = runs.first === 1 && runs.last === profile.runs && kinds === undefined;
+  const { profile, seed, runs, kinds, target } = wish;
+  const isAll = kinds === undefined && target === undefined;
+  const isWhole = runs.first === 1 && runs.last === profile.runs && isAll;
   const bars = isWhole ? profile.atLeast : PART_BARS;
   const part = isWhole ? '' : `-${runs.first}-${runs.last}`;
   const folder = wish.out ?? join(ROOT, '.cache', 'chaos', `${profile.name}-${seed}${part}-${Date.now().toString(36)}`);
@@ -68,6 +70,7 @@ async function make(wish: CampaignWish): Promise<number> {
     `--profile ${profile.name} --seed ${seed}`,
     ...(runs.first === 1 && runs.last === profile.runs ? [] : [`--runs ${runs.first}-${runs.last}`]),
     ...(kinds === undefined ? [] : [`--fault ${kinds.join(',')}`]),
+    ...(target === undefined ? [] : [`--target ${target}`]),
   ];
   const command = `npm run chaos -- ${words.join(' ')}`;
   console.log(`chaos: ${command}`);
@@ -80,6 +83,7 @@ async function make(wish: CampaignWish): Promise<number> {
     seed,
     runs,
     ...(kinds === undefined ? {} : { kinds }),
+    ...(target === undefined ? {} : { target }),
     folder,
     commit: commitOf(),
     say(what) {

@@ -12,6 +12,8 @@ export interface CampaignWish {
   readonly seed: number;
   readonly runs: { readonly first: number; readonly last: number };
   readonly kinds?: readonly FaultKind[];
+  /** Only what begins with this is hit. */
+  readonly target?: string;
   /** Where report and histories go. */
   readonly out: string | undefined;
 }
@@ -53,6 +55,7 @@ export function readWish(words: readonly string[], drawn: number): CampaignWish 
     seed: seedIn(values.seed, drawn),
     runs: runsIn(values.runs, profile.runs),
     ...(kinds === undefined ? {} : { kinds: kinds as FaultKind[] }),
+    ...(values.target === undefined ? {} : { target: values.target }),
     out: values.out,
   };
 }
@@ -67,6 +70,7 @@ function parsed(words: readonly string[]) {
         seed: { type: 'string' },
         runs: { type: 'string' },
         fault: { type: 'string', multiple: true },
+        target: { type: 'string' },
         out: { type: 'string' },
         merge: { type: 'boolean' },
       },

@@ -25,6 +25,8 @@ export interface Profile {
   /** A campaign with fewer counted faults, or of fewer kinds, has shown nothing. Of a whole campaign. */
   readonly atLeast: Bars;
   readonly paymentDeadlineMs: number;
+  /** Everything must be settled within this after the last fault and the last wish (L1), in milliseconds. */
+  readonly quietWithinMs: number;
   /** As after `--nodes`. */
   readonly nodes: string;
   readonly kafkaNodes: 1 | 3;
@@ -68,6 +70,7 @@ const commit: Profile = {
   // Whether a lone kill hits a node that others stand beside is drawn; health and hours are beyond two minutes.
   atLeast: { faults: 10, kinds: 6, mayBeUnseen: ['L3', 'L5', 'L6'] },
   paymentDeadlineMs: 5_000,
+  quietWithinMs: 90_000,
   nodes: NODES,
   kafkaNodes: 1,
   runsPerCluster: 1,
@@ -89,6 +92,7 @@ const nightly: Profile = {
   kinds: faultKinds,
   atLeast: { faults: 240, kinds: 20, mayBeUnseen: ['L6'] },
   paymentDeadlineMs: 20_000,
+  quietWithinMs: 90_000,
   nodes: NODES,
   kafkaNodes: 3,
   runsPerCluster: 10,

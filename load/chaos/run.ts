@@ -10,7 +10,7 @@ import { startSampler } from './books/sampler.ts';
 import { settled } from './books/settled.ts';
 import type { Evidence } from './checkers/checker.ts';
 import { checkAll } from './checkers/checkers.ts';
-import type { FaultRecord } from './faults/fault.ts';
+import type { FaultRecord, FaultSource } from './faults/fault.ts';
 import { type Death, unexplained } from './deaths.ts';
 import { faultSources } from './faults/faults.ts';
 import { readHistory } from './history/read-history.ts';
@@ -28,15 +28,14 @@ import type { World } from './world.ts';
 const CALM_MS = { before: 3_000, after: 4_000 };
 /** The share of a run in which faults begin: what the last one does has to be seen. */
 const BEGIN_SHARE = 0.75;
-/** Everything must be settled within this after the last fault and the last wish (L1), in milliseconds. */
-const QUIET_WITHIN_MS = 90_000;
-
 export interface RunOptions {
   readonly cluster: TestCluster;
   readonly profile: Profile;
   /** Seed of the campaign. */
   readonly campaign: number;
   readonly number: number;
+  /** Only what begins with this is hit. */
+  readonly target?: string;
   /** Where the history is written; nothing may be there. */
   readonly history: string;
   readonly say: (what: string) => void;
@@ -115,7 +114,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       now: historyClock,
       history: written,
       steps: scheduleOf(profile, campaign, number),
-      sources: faultSources,
+      sources: options.target === undefined ? faultSources : hitting(options.target),
       faultMaxMs: profile.faultMaxMs,
       ...(profile.runMs > 0 && { lastBegin: begunAt + profile.runMs * BEGIN_SHARE }),
     });
@@ -124,7 +123,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
     say('clients end; waiting for quiet');
     await workload.stop();
     const to = historyClock();
-    const { quietAt, unsettled } = await settled(reader, { withinMs: QUIET_WITHIN_MS, signal });
+    const { quietAt, unsettled } = await settled(reader, { withinMs: profile.quietWithinMs, signal });
     if (unsettled.length > 0) say(`never quiet: ${unsettled.join('; ')}`);
     await workload.close();
     const samples = await sampler.stop();
@@ -169,6 +168,15 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
     await reader.close();
   }
 }
+
+/** Faults of what begins with these letters only. */
+const hitting = (target: string): typeof faultSources =>
+  Object.fromEntries(
+    Object.entries(faultSources).map(([kind, source]): [string, FaultSource] => [
+      kind,
+      (world, chance) => source(world, chance).filter((fault) => fault.target.startsWith(target)),
+    ]),
+  ) as typeof faultSources;
 
 function withRecovery(fault: FaultRecord, history: History, to: number): FaultRecord {
   const recoveryMs = recoveryOf(history, fault, to);

@@ -1,7 +1,12 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { itWhere } from '../../infra/toolchain/it-where.ts';
 import { drain, openServer, portOf } from './server.ts';
+
+const SOMAXCONN = '/proc/sys/net/core/somaxconn';
 
 describe('a server that stops', () => {
   it('cuts off what does not finish within the time', async () => {
@@ -52,6 +57,33 @@ describe('a server that stops', () => {
     await drain(server, () => {}, { withinMs: 10_000 });
     expect(performance.now() - begin).toBeLessThan(5_000);
   });
+});
+
+describe('a server that does not get to run for a while', () => {
+  const WANTED = 2_000;
+  // The kernel's own bound; where it is small, this one is not what matters.
+  const most = existsSync(SOMAXCONN) ? Number(readFileSync(SOMAXCONN, 'utf8')) : 0;
+
+  itWhere(most > WANTED, `${SOMAXCONN} allows ${most} connections to wait`)(
+    'keeps connections waiting: one that finds no room hears nothing for seconds, not even a refusal',
+    async () => {
+      const child = fork(new URL('waiting-server.fixture.ts', import.meta.url));
+      const sockets: Socket[] = [];
+      try {
+        const [port] = (await once(child, 'message')) as [number];
+        child.kill('SIGSTOP');
+        const connected = Array.from({ length: WANTED }, () => {
+          const socket = connect(port, '127.0.0.1');
+          sockets.push(socket);
+          return once(socket, 'connect');
+        });
+        expect(await Promise.all(connected)).toHaveLength(WANTED);
+      } finally {
+        for (const socket of sockets) socket.destroy();
+        child.kill('SIGKILL');
+      }
+    },
+  );
 });
 
 it.each([

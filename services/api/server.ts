@@ -18,6 +18,11 @@ const IDLE_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 16_384;
 const CONNECTIONS_MAX = 10_000;
+/**
+ * Connections that may wait until they are accepted; the kernel has a bound of its own (`net.core.somaxconn`). With Node's
+ * 511 a burst on a busy machine overflows, and callers whose connection found no room heard nothing for up to 15 s.
+ */
+const WAITING_MAX = CONNECTIONS_MAX;
 /** How long running requests have to finish once the server stops, in milliseconds. */
 export const DRAIN_MS = 3_000;
 /**
@@ -51,8 +56,8 @@ export async function openServer(handler: Handler, host: string, port: number, d
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new Error(sentenceOf(error, host, port), { cause: error })),
     );
-    if (door === undefined) server.listen(port, host, resolve);
-    else server.listen(door, resolve);
+    if (door === undefined) server.listen(port, host, WAITING_MAX, resolve);
+    else server.listen(door, WAITING_MAX, resolve);
   });
   return server;
 }
