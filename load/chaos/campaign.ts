@@ -2,7 +2,7 @@
 //
 //   cluster ─► run 1 … run 10 ─► cluster ─► run 11 …          Result, also of what was done when it is broken off
 
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTestCluster, type TestCluster } from '../../infra/local/cluster/cluster.fixture.ts';
 import { missingOwnDisk } from '../../infra/local/cluster/own-disk.ts';
@@ -115,11 +115,11 @@ export async function campaign(options: CampaignOptions): Promise<Result> {
   return result();
 }
 
-/** What nodes wrote, for whoever looks into a run that went wrong. */
+/** What nodes and servers wrote, for whoever looks into a run that went wrong. */
 function keepLogs({ dataDir }: TestCluster, folder: string): void {
-  const logs = join(dataDir, 'nodes');
   mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(logs)) copyFileSync(join(logs, file), join(folder, file));
+  for (const path of globSync(['nodes/*', '*.log', 'servers/*/*.log', 'servers/*/*/*.log'], { cwd: dataDir }))
+    copyFileSync(join(dataDir, path), join(folder, path.replace(/^(nodes|servers)\//, '').replaceAll('/', '-')));
 }
 
 /** Numbers of the runs that were asked for; the hour of load is one more than the runs. */

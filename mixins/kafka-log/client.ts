@@ -57,10 +57,8 @@ export interface ConsumerOptions {
   readonly sessionMs: number;
   /** The partitions that this consumer has from now on. `kept` says that those it had before were its own all the time. */
   readonly onAssigned: (partitions: readonly TopicPartition[], kept: boolean) => void;
-  /** The group may be shared out anew: until the next assignment or confirmation nothing is certain. */
+  /** The group is being shared out anew: until the next assignment nothing is certain. */
   readonly onUnsettled: () => void;
-  /** The group stands as it last was: what was assigned is this consumer's own. Called again and again. */
-  readonly onConfirmed: () => void;
   /** Messages of one partition, in order. Must not wait: `pause` holds back more of them. */
   readonly onMessages: (from: TopicPartition, messages: readonly FetchedMessage[]) => void;
   readonly onTrouble: (error: Error) => void;

@@ -181,7 +181,6 @@ async function readAll(client: KafkaClient, topic: string): Promise<readonly Fet
     sessionMs: READ_SESSION_MS,
     onAssigned: () => {},
     onUnsettled: () => {},
-    onConfirmed: () => {},
     onMessages({ partition }, messages) {
       const end = left.get(partition) ?? 0;
       read.push(...messages.filter(({ offset }) => offset < end));

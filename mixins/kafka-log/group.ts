@@ -70,11 +70,6 @@ export function createKafkaGroup({ client, subscription, topics, sessionMs, bury
     sessionMs,
     onAssigned: take,
     onUnsettled: () => (settled = false),
-    onConfirmed() {
-      if (settled) return;
-      settled = true;
-      advanceSoon();
-    },
     onMessages: fill,
     onTrouble: (error) => alert('consumer lost its group', { group, error: String(error) }),
   });

@@ -9,7 +9,7 @@ import { kafkaBrokers } from '../../infra/local/servers/kafka.fixture.ts';
 import type { KafkaMessage } from './client.ts';
 import { messageOf } from './cloud-event.ts';
 import type { KafkaLog } from './kafka-log.ts';
-import { type Proxy, startProxy } from './proxy.fixture.ts';
+import { COORDINATOR_LOADING, type Proxy, REBALANCING, startProxy } from './proxy.fixture.ts';
 import { createSender } from './sender.ts';
 import { ensureTopics } from './topic-setup.ts';
 import { eventOf, expectOnceInOrder, TOPIC } from './traffic.fixture.ts';
@@ -153,6 +153,30 @@ withKafka('tells publishers in time when an answer is swallowed, and stores what
     }
   }
   expect(await idsUntil(log, event(2).id)).toEqual([0, 1, 2].map((n) => event(n).id));
+});
+
+withKafka('stores the positions of a group whose coordinator was still loading when it came back', async () => {
+  const proxy = await newProxy();
+  const log = await newLog({ connect: proxy.connect });
+  const client = newClient();
+  const group = `${test()}-came-back`;
+  const seen: string[] = [];
+  await log.subscribe({
+    group,
+    topics: [TOPIC],
+    handle: async (records) => void seen.push(...records.filter(({ key }) => key === event(0).key).map(({ id }) => id)),
+  });
+  await Promise.all([proxy.say('heartbeat', REBALANCING), proxy.say('join', COORDINATOR_LOADING)]);
+  await log.append([event(0)]);
+  const ends = async () => (await client.ends(TOPIC)).filter(({ offset, first }) => offset > first);
+  const stored = async () =>
+    new Map((await client.positions(group)).map(({ partition, offset }) => [partition, offset]));
+  for (;;) {
+    const [wanted, found] = [await ends(), await stored()];
+    if (wanted.every(({ partition, offset }) => found.get(partition) === offset)) break;
+    await delay(20);
+  }
+  expect(seen).toEqual([event(0).id]);
 });
 
 withKafka('puts aside at once what strangers wrote and nobody can read, with the reason, and goes on', async () => {

@@ -147,7 +147,6 @@ async function putGroup(client: KafkaClient, group: string, place: TopicOffset, 
     sessionMs,
     onAssigned: () => {},
     onUnsettled: () => {},
-    onConfirmed: () => {},
     onMessages: () => {},
     onTrouble: () => {},
   });

@@ -13,6 +13,7 @@ import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import type { ClientOptions, KafkaClient, TopicSettings } from './client.ts';
 import { mendClocks } from './kafkajs-clock.ts';
 import { kafkajsConsumer } from './kafkajs-consumer.ts';
+import { mendJoins } from './kafkajs-join.ts';
 import { kafkajsProducer, protocolError } from './kafkajs-producer.ts';
 
 const QUICK = { initialRetryTime: 50, maxRetryTime: 250 };
@@ -51,6 +52,7 @@ export function restQueues(): void {
 export function kafkajsClient({ brokers, clientId, connect = connectSocket }: ClientOptions): KafkaClient {
   restQueues();
   mendClocks();
+  mendJoins();
   const sockets = new Set<Socket>();
   let ended = false;
   const network: KafkaConfig = {

@@ -63,9 +63,6 @@ export function kafkajsConsumer(
     joined.resolve();
   });
   consumer.on('consumer.rebalancing', () => options.onUnsettled());
-  // A coordinator that moves has its members come back, and while the next one is still loading kafkajs goes on without:
-  // the generation is the old one, nobody joined, and only heartbeats say so.
-  consumer.on('consumer.heartbeat', () => options.onConfirmed());
   consumer.on('consumer.crash', ({ payload }) => {
     options.onUnsettled();
     if (isOver()) return;

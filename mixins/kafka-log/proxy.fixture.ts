@@ -1,15 +1,22 @@
-// Stands between a client and a broker, and swallows the answer to a produce request when it is told to.
+// Stands between a client and a broker, and swallows or changes an answer when it is told to.
 
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 const HOST = '127.0.0.1';
 const PRODUCE = 0;
+/** Requests whose answers begin with a throttle time and an error code, by their keys in the protocol. */
+const KEYS = { join: 11, heartbeat: 12 };
+/** Error codes of the protocol. */
+export const COORDINATOR_LOADING = 14;
+export const REBALANCING = 27;
 
 export interface Proxy {
   /** Opens a connection by way of the proxy, whatever address the broker told. */
   readonly connect: () => Socket;
   /** The next produce request is stored and its answer never arrives. Resolves then, with the partitions that it was for. */
   swallowAnswer(): Promise<number>;
+  /** The next answers of this kind say these errors, one each. Resolves when they have. */
+  say(kind: keyof typeof KEYS, ...codes: number[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -17,9 +24,11 @@ export interface Proxy {
 export async function startProxy(brokerPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let swallowed: ((partitions: number) => void) | undefined;
+  const toSay = new Map<number, { readonly codes: number[]; readonly done: () => void }>();
   const server = createServer((client) => {
     const broker = connect(brokerPort, HOST);
     const produced = new Map<number, number>();
+    const asked = new Map<number, number>();
     for (const [socket, other] of [
       [client, broker],
       [broker, client],
@@ -30,7 +39,9 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
     client.on(
       'data',
       frames((frame) => {
-        if (frame.readInt16BE(4) === PRODUCE) produced.set(frame.readInt32BE(8), partitionsOf(frame));
+        const key = frame.readInt16BE(4);
+        if (key === PRODUCE) produced.set(frame.readInt32BE(8), partitionsOf(frame));
+        else if (Object.values(KEYS).includes(key)) asked.set(frame.readInt32BE(8), key);
         broker.write(frame);
       }),
     );
@@ -38,6 +49,11 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
       'data',
       frames((frame) => {
         const number = frame.readInt32BE(4);
+        const told = toSay.get(asked.get(number) ?? -1);
+        asked.delete(number);
+        const code = told?.codes.shift();
+        if (code !== undefined) frame.writeInt16BE(code, 12);
+        if (told?.codes.length === 0) told.done();
         const partitions = produced.get(number);
         produced.delete(number);
         if (partitions === undefined || swallowed === undefined) return void client.write(frame);
@@ -56,6 +72,7 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
       new Promise((resolve) => {
         swallowed = resolve;
       }),
+    say: (kind, ...codes) => new Promise((done) => toSay.set(KEYS[kind], { codes, done })),
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -105,7 +105,6 @@ async function put(client: KafkaClient, group: string, places: readonly TopicOff
     sessionMs: SESSION_MS,
     onAssigned: () => {},
     onUnsettled: () => {},
-    onConfirmed: () => {},
     onMessages: () => {},
     onTrouble: () => {},
   });
