@@ -27,6 +27,8 @@ export interface Profile {
   readonly paymentDeadlineMs: number;
   /** Everything must be settled within this after the last fault and the last wish (L1), in milliseconds. */
   readonly quietWithinMs: number;
+  /** What the online probe suspects after a run must be gone within this, in milliseconds; 0: it is not asked. */
+  readonly probeWithinMs: number;
   /** As after `--nodes`. */
   readonly nodes: string;
   readonly kafkaNodes: 1 | 3;
@@ -71,6 +73,8 @@ const commit: Profile = {
   atLeast: { faults: 10, kinds: 6, mayBeUnseen: ['L3', 'L5', 'L6'] },
   paymentDeadlineMs: 5_000,
   quietWithinMs: 90_000,
+  // Its round over all that there is takes longer than the run.
+  probeWithinMs: 0,
   nodes: NODES,
   kafkaNodes: 1,
   runsPerCluster: 1,
@@ -93,6 +97,7 @@ const nightly: Profile = {
   atLeast: { faults: 240, kinds: 20, mayBeUnseen: ['L6'] },
   paymentDeadlineMs: 20_000,
   quietWithinMs: 90_000,
+  probeWithinMs: 40_000,
   nodes: NODES,
   kafkaNodes: 3,
   runsPerCluster: 10,

@@ -3,8 +3,11 @@
 //   mark the books ─► clients begin ─► faults, step by step ─► clients end ─► quiet ─► everything is read back
 //                                                                                      └─► books ─► checkers ─► RunResult
 
+import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TestCluster } from '../../infra/local/cluster/cluster.fixture.ts';
+import type { Books } from './books/books.ts';
+import { askProbe } from './books/probe.ts';
 import { openBooks } from './books/read-books.ts';
 import { startSampler } from './books/sampler.ts';
 import { settled } from './books/settled.ts';
@@ -28,6 +31,7 @@ import type { World } from './world.ts';
 const CALM_MS = { before: 3_000, after: 4_000 };
 /** The share of a run in which faults begin: what the last one does has to be seen. */
 const BEGIN_SHARE = 0.75;
+const INTERNAL_ERROR = 500;
 export interface RunOptions {
   readonly cluster: TestCluster;
   readonly profile: Profile;
@@ -126,6 +130,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
     const { quietAt, unsettled } = await settled(reader, { withinMs: profile.quietWithinMs, signal });
     if (unsettled.length > 0) say(`never quiet: ${unsettled.join('; ')}`);
     await workload.close();
+    const probed = profile.probeWithinMs > 0 ? await askProbe(cluster, profile.probeWithinMs) : [];
     const samples = await sampler.stop();
     await recorder.close();
     say('checking');
@@ -143,6 +148,8 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       nodes: nodesOf(cluster),
     };
     const lastFault = Math.max(to, ...injected.map((fault) => fault.to));
+    const findings = [...checkAll(evidence), ...probed];
+    if (findings.some(({ wrongCount }) => wrongCount > 0)) keepBooks(books, options.history);
     return {
       number,
       seed,
@@ -151,10 +158,11 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       ...(quietAt === undefined ? {} : { quietMs: Math.max(0, quietAt - lastFault) }),
       operations: countOf(history),
       faults: injected.map((fault) => withRecovery(fault, history, to)),
-      findings: checkAll(evidence),
+      findings,
       seconds: secondsOf(history, from, to),
       perSecond: profile.perSecond,
       deaths: [...unexplained(deaths.look(), injected, from), ...cluster.givenUp],
+      ownFaults: ownFaults(history),
       unsettled,
       missed: workload.missed,
       looks: { done: samples.length, failed: sampler.skipped },
@@ -167,6 +175,25 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
     await recorder.close().catch(() => undefined);
     await reader.close();
   }
+}
+
+/**
+ * Whatever is killed, the shop knows what to say: 503 and when to come back. An answer of 500 is a mistake of its own, and a
+ * shop that gave no other would break no invariant.
+ */
+function ownFaults(history: History): readonly string[] {
+  const found = history.filter(({ ending }) => ending?.status === INTERNAL_ERROR);
+  const [first] = found;
+  if (first === undefined) return [];
+  return [
+    `${found.length} operations were answered ${INTERNAL_ERROR}, first ${first.method} ${first.path} (${first.id})`,
+  ];
+}
+
+/** For whoever looks into a run that went wrong: what its findings were made of, beside its history. */
+function keepBooks(books: Books, history: string): void {
+  const text = JSON.stringify(books, (_, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value));
+  writeFileSync(history.replace(/\.jsonl$/, '-books.json'), `${text}\n`);
 }
 
 /** Faults of what begins with these letters only. */

@@ -85,6 +85,7 @@ async function run(
 /** What checkers saw broken, and what they said of it first. */
 function broken({ runs }: Result): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
+  for (const { ownFaults = [] } of runs) if (ownFaults[0] !== undefined) found.set('500', ownFaults[0]);
   for (const { findings } of runs)
     for (const { invariant, claim, looked, wrong } of findings)
       if (looked > 0 && wrong.length > 0 && !found.has(invariant)) found.set(invariant, `${claim}: ${wrong[0]}`);

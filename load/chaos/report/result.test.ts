@@ -54,6 +54,11 @@ describe('a campaign', () => {
     expect(failures(result(run(1)), bars)).toEqual([]);
   });
 
+  it('fails if the shop said that a fault was its own', () => {
+    const ownFaults = ['3 operations were answered 500, first POST /api/v1/orders (12)'];
+    expect(failures(result(run(1, { ownFaults })), bars)).toEqual([`Run 1: ${ownFaults[0]}`]);
+  });
+
   it('fails if a run is missing', () => {
     expect(failures({ ...result(run(1)), wanted: [1, 2] }, bars)).toEqual(['Runs 2 were not made.']);
   });

@@ -44,6 +44,8 @@ export interface RunResult {
   readonly seconds: readonly Second[];
   /** Processes that ended although no fault had ended them, and units that were given up, as sentences. */
   readonly deaths: readonly string[];
+  /** Answers by which the shop says that the fault is its own (500), as sentences; missing: there were none. */
+  readonly ownFaults?: readonly string[];
   /** What was not settled in the end, as sentences. */
   readonly unsettled: readonly string[];
   /** Operations that were due and that nobody could begin, since everybody waited for an answer. */
@@ -165,6 +167,7 @@ function wrongIn(run: RunResult): readonly string[] {
       ...violations.map((violation) => told(`${kind} of ${target}: ${violation}`)),
     ]),
     ...deaths.map(told),
+    ...(run.ownFaults ?? []).map(told),
     ...unsettled.map((sentence) => told(`it never came to rest: ${sentence}`)),
     ...tooFew(run).map(told),
   ];
