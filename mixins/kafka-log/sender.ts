@@ -65,7 +65,7 @@ export function createSender(client: KafkaClient, alert: (what: string, particul
       for (const [leader, led] of byLeader)
         if (producer === undefined || leader === undefined)
           for (const { resolve } of led) resolve({ stored: false, by });
-        else for (const request of requests(led)) void sendOnce(producer, request);
+        else for (const request of inBatches(led, sizeOfAll)) void sendOnce(producer, request);
     }
   }
 
@@ -104,7 +104,7 @@ export function createSender(client: KafkaClient, alert: (what: string, particul
       const before = lastOf.get(name);
       const sent = (async () => {
         await before?.catch(() => undefined);
-        for (const part of batches(messages)) {
+        for (const part of inBatches(messages, sizeOf)) {
           const batch = { to, messages: part };
           const { stored, by } = await together(batch);
           if (!stored) await untilAcknowledged(batch, by);
@@ -144,42 +144,29 @@ async function sendOnce(producer: Producer, parts: readonly Gathered[]): Promise
   for (const { by, resolve } of parts) resolve({ stored, by });
 }
 
-/** So many at a time as together are no larger than one batch may be. */
-function requests(all: readonly Gathered[]): readonly (readonly Gathered[])[] {
-  const groups: Gathered[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const batch of all) {
-    const size = batch.messages.reduce((sum, message) => sum + sizeOf(message), 0);
-    if (bytes + size > BATCH_BYTES) {
-      groups.push([]);
-      bytes = 0;
-    }
-    groups.at(-1)?.push(batch);
-    bytes += size;
-  }
-  return groups;
-}
-
 const isRejected = (promise: Promise<unknown>): Promise<boolean> =>
   promise.then(
     () => false,
     () => true,
   );
 
-function batches(messages: readonly KafkaMessage[]): readonly (readonly KafkaMessage[])[] {
-  const all: KafkaMessage[][] = [];
+/** In their order, so many at a time as together are no larger than a batch may be; a larger one is alone. */
+function inBatches<T>(all: readonly T[], bytesOf: (one: T) => number): readonly (readonly T[])[] {
+  const groups: T[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
-  for (const message of messages) {
-    const size = sizeOf(message);
+  for (const one of all) {
+    const size = bytesOf(one);
     if (bytes + size > BATCH_BYTES) {
-      all.push([]);
+      groups.push([]);
       bytes = 0;
     }
-    all.at(-1)?.push(message);
+    groups.at(-1)?.push(one);
     bytes += size;
   }
-  return all;
+  return groups;
 }
+
+const sizeOfAll = ({ messages }: Batch): number => messages.reduce((sum, message) => sum + sizeOf(message), 0);
 
 function sizeOf({ key, value, headers }: KafkaMessage): number {
   const told = Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
