@@ -153,7 +153,7 @@ describe('an invented month', () => {
     await shop.kill('tree');
     shop = await start();
     const { code, last, said } = await replay('--orders', file).ends();
-    expect([code, last]).toEqual([0, END]);
+    expect({ code, last, said }).toMatchObject({ code: 0, last: END });
     expect(said).toMatch(
       '(cancellation: credit notes of more than is left of what was bought): 60 lines, -60 pieces, GBP -0.06.',
     );

@@ -23,17 +23,18 @@ async function readOrder({ client, staff }: Shop, id: string): Promise<ShopOrder
   return await client.expect([200], `/api/v1/orders/${id}`, { token: await staff.token() });
 }
 
-/** The refunds of an order, once the provider has confirmed them, and the order after that. */
+/** The refunds of an order, once the provider has confirmed them, and the order as it was read after that. */
 export async function settledRefunds(
   shop: Shop,
   order: ShopOrder,
 ): Promise<{ readonly refunds: readonly Refund[]; readonly now: ShopOrder }> {
   const deadline = Date.now() + SETTLED_WITHIN_MS;
-  for (let now = order; ; now = await readOrder(shop, order.id)) {
-    const { refunds, pending } = await historyOf(shop, order.id);
-    const isSettled = pending === 0 && refundDifferences(now, refunds).length === 0;
-    if (isSettled || Date.now() > deadline) return { refunds, now };
-    if (pending > 0) await pause(POLL_MS);
-    else if (now !== order) return { refunds, now };
+  let { refunds, pending } = await historyOf(shop, order.id);
+  if (pending === 0 && refundDifferences(order, refunds).length === 0) return { refunds, now: order };
+  while (pending > 0 && Date.now() < deadline) {
+    await pause(POLL_MS);
+    ({ refunds, pending } = await historyOf(shop, order.id));
   }
+  // An order read while a confirmation came may be from before it.
+  return { refunds, now: await readOrder(shop, order.id) };
 }
