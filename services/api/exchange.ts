@@ -1,7 +1,7 @@
 // One request on its way through the gateway.
 //
-//   allowance ─► credentials ─► body ─┬─ no key ─────────────────────────► validation ─► action ─► answer
-//                                     └─ key ─► is it running? join : was it answered? answer : ┘
+//   room ─► allowance ─► credentials ─► body ─┬─ no key ─────────────────────────► validation ─► action ─► answer
+//                                            └─ key ─► is it running? join : was it answered? answer : ┘
 //
 // What a keyed request has led to once is what it leads to, whatever the rules are now: a request that is refused, even
 // by the validation, is looked up before its caller hears of it.
@@ -12,6 +12,7 @@ import { nameRequest } from './admission.ts';
 import { type Outcome, outcomeOf, send } from './answers.ts';
 import { call, publicHeaders } from './calling.ts';
 import { carried } from './carried.ts';
+import { createConcurrencyLimit, unlimited } from './concurrency-limit.ts';
 import { admit } from './credentials.ts';
 import { problemOf, render } from './failures.ts';
 import { follow, QUESTION_TIMEOUT_MS } from './follow.ts';
@@ -23,13 +24,33 @@ import { compileValidation } from './validation.ts';
 
 /** The handler of a route; it never throws. */
 export function handlerOf(gateway: Gateway, route: Route): (request: GatewayRequest, response: ServerResponse) => void {
-  const line: Line = { gateway, route, validation: compileValidation(route), metrics: gateway.metrics.of(route) };
+  const line: Line = {
+    gateway,
+    route,
+    validation: compileValidation(route),
+    metrics: gateway.metrics.of(route),
+    // What may take as long as it likes is bounded where it runs; probes have to be answered by a busy gateway as well.
+    concurrency: route.timeoutMs === 0 || route.allowance === 'none' ? unlimited : createConcurrencyLimit(),
+  };
   return (request, response) => {
     const startedAt = performance.now();
-    void exchange(line, request, response).then((status) =>
+    void limited(line, request, response).then((status) =>
       line.metrics.observe(status, (performance.now() - startedAt) / 1_000),
     );
   };
+}
+
+/** Takes a request to its answer, if there is room for it. @returns the status that was sent */
+async function limited(line: Line, request: GatewayRequest, response: ServerResponse): Promise<number> {
+  let leave: (status: number) => void;
+  try {
+    leave = line.concurrency.enter();
+  } catch (error) {
+    return refuse(line.gateway, request, response, error, request.$ctx.requestID ?? '');
+  }
+  const status = await exchange(line, request, response);
+  leave(status);
+  return status;
 }
 
 /** Takes a request to its answer. @returns the status that was sent */

@@ -7,6 +7,7 @@ import type { Principal } from '../../mixins/caller.ts';
 import type { Tokens } from '../../mixins/tokens.ts';
 import type { Allowances } from './allowances.ts';
 import type { Outcome } from './answers.ts';
+import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Metrics, RouteMetrics } from './metrics.ts';
 import type { Route } from './route.ts';
 import type { Running } from './running.ts';
@@ -43,6 +44,7 @@ export interface Line {
   readonly route: Route;
   readonly validation: Validation;
   readonly metrics: RouteMetrics;
+  readonly concurrency: ConcurrencyLimit;
 }
 
 /** A request that is admitted: who, what, under which names. */
