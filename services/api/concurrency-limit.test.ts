@@ -4,14 +4,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { isProblem } from '../../brokers/problem.ts';
-import {
-  createConcurrencyLimit,
-  type ConcurrencyLimit,
-  LATE_MS,
-  LIMIT_FIRST,
-  LIMIT_MAX,
-  LIMIT_MIN,
-} from './concurrency-limit.ts';
+import { createConcurrencyLimit, LATE_MS, LIMIT_FIRST, LIMIT_MAX, LIMIT_MIN } from './concurrency-limit.ts';
 
 const TICK_MS = 10;
 
@@ -24,7 +17,7 @@ function createQueue(perSecond: number, { ownMs = 0, status = 200 } = {}) {
   const seen = { served: 0, refused: 0, longestMs: 0 };
   let [owed, due] = [0, 0];
   return {
-    limit: limit as ConcurrencyLimit,
+    limit,
     rate,
     /** Offers so many a second for so long, and tells what became of them. */
     run(offered: number, forMs: number) {

@@ -18,7 +18,7 @@ export const WINDOW_MS = 500;
 /** and over so many answers at least: fewer say nothing about a queue. */
 export const ANSWERS_MIN = 10;
 /** So many are always let in: whether a route answers in time again shows only if it is asked. */
-export const LIMIT_MIN = 16;
+export const LIMIT_MIN = 64;
 /** What a route may have under way before anything is known of it. */
 export const LIMIT_FIRST = 512;
 /** One for each connection. */

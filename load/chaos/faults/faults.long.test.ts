@@ -18,7 +18,7 @@ import type { World } from '../world.ts';
 import { SKEWED_NODE } from './clock.ts';
 import type { Fault, FaultKind } from './fault.ts';
 import { faultSources } from './faults.ts';
-import { judgeOverload, type Load } from './overload.ts';
+import { GOODPUT_MIN, judgeOverload, type Load } from './overload.ts';
 import { failuresDuring, replaceable } from './rolling.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
@@ -116,7 +116,9 @@ afterAll(async () => {
 const faultsOf = (kind: FaultKind): readonly Fault[] => faultSources[kind](world, chance);
 
 /** Injects a fault, heals it, and demands its evidence and that orders are taken again. */
-async function go(fault: Fault | undefined): Promise<{ readonly seen: History; readonly from: number }> {
+async function go(
+  fault: Fault | undefined,
+): Promise<{ readonly seen: History; readonly from: number; readonly evidence: readonly string[] }> {
   if (fault === undefined) throw new Error('there is no such fault');
   expect(fault.impossible).toBeUndefined();
   const from = now();
@@ -136,7 +138,7 @@ async function go(fault: Fault | undefined): Promise<{ readonly seen: History; r
   );
   expect(evidence).not.toEqual([]);
   expect((await injected.violations?.(seen)) ?? []).toEqual([]);
-  return { seen, from };
+  return { seen, from, evidence };
 }
 
 const target = (kind: FaultKind, wanted: RegExp): Fault | undefined =>
@@ -178,9 +180,10 @@ describe('each kind of fault happens, leaves its evidence and is healed', () => 
   shown(
     'overload: what is too much is refused and told when to come back, the rest is done as fast as ever',
     async () => {
-      const { seen } = await go(target('overload', /./));
-      const { odd } = judgeOverload(seen, 0, now());
-      expect(odd.filter(({ ending }) => ending !== undefined)).toEqual([]);
+      const { seen, evidence } = await go(target('overload', /./));
+      expect(judgeOverload(seen, 0, now()).odd).toEqual([]);
+      const [, share] = /(\d+) % of it under overload/.exec(evidence.join(' ')) ?? [];
+      expect(Number(share)).toBeGreaterThanOrEqual(100 * GOODPUT_MIN);
     },
     TEST_MS,
   );

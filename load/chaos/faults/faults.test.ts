@@ -119,18 +119,18 @@ describe('a history', () => {
   });
 
   it('tells what became of an overload', () => {
-    const took = Array.from({ length: 400 }, (_, i) => operation(i, i * 10, { status: 201 }));
-    const sent = Array.from({ length: 100 }, (_, i) => operation(1_000 + i, 2_000 + i * 20, {}));
+    const took = Array.from({ length: 1_000 }, (_, i) => operation(i, i * 10, { status: 201 }));
+    const sent = Array.from({ length: 100 }, (_, i) => operation(1_000 + i, 8_000 + i * 20, {}));
     const refused = sent.map((each) => ({
       ...each,
       ending: { endedAt: each.at + 1, outcome: 'fail' as const, status: 503, retryAfter: 1 },
     }));
-    const odd = operation(2_000, 3_000, { outcome: 'fail', status: 503 });
-    const seen = judgeOverload([...took, ...refused, odd], 2_000, 4_000);
+    const odd = operation(2_000, 9_000, { outcome: 'fail', status: 503 });
+    const seen = judgeOverload([...took, ...refused, odd], 8_000, 10_000);
     expect(seen).toMatchObject({ offered: 150.5, goodput: 100, peak: 100, refused: 50, odd: [odd] });
     // One that does less under it than before is seen.
-    const collapsed = took.filter(({ at }) => at < 2_000 || at % 100 === 0);
-    expect(judgeOverload(collapsed, 2_000, 4_000)).toMatchObject({ peak: 100, goodput: 10.5 });
+    const collapsed = took.filter(({ at }) => at < 8_000 || at % 100 === 0);
+    expect(judgeOverload(collapsed, 8_000, 10_000)).toMatchObject({ peak: 100, goodput: 10.5 });
   });
 });
 
