@@ -29,7 +29,8 @@ export const probeReads: { readonly [context in Context]?: Readonly<Record<strin
 };
 
 /**
- * Makes the role of the probe, or mends it, and lets it read.
+ * Makes the role of the probe, or mends it, and lets it read. What it may read besides, because a later release of the
+ * shop wanted that or somebody granted it, is taken back; what more it may do is refused.
  * @returns what was done, in words, besides setting the password.
  * @throws UnpreparedDatabase if a table is not there yet, or the role may do more than it should
  */
@@ -37,9 +38,17 @@ export async function grantProbe(client: Client, password: string): Promise<stri
   const steps = await makeRole(client, PROBE_ROLE, password);
   const before = await readable(client);
   try {
+    // At once, or a probe that reads meanwhile would be told that it may not.
+    await client.query('begin');
+    for (const statement of await takenBack(client)) {
+      await client.query(statement);
+      steps.push(statement);
+    }
     await client.query(`alter role ${PROBE_ROLE} set default_transaction_read_only = on`);
     for (const statement of grants()) await client.query(statement);
+    await client.query('commit');
   } catch (error) {
+    await client.query('rollback');
     const { code } = error as { readonly code?: string };
     if (code !== UNDEFINED_TABLE && code !== UNDEFINED_SCHEMA) throw error;
     throw new UnpreparedDatabase(
@@ -60,6 +69,30 @@ function* grants(): Generator<string> {
   }
   yield `do $do$ begin execute format('grant connect on database %I to ${PROBE_ROLE}', current_database()); end $do$`;
 }
+
+/** Statements that close what the role may read or enter and should not; a table loses what is granted to it by name as well. */
+async function takenBack(client: Client): Promise<readonly string[]> {
+  const { rows } = await client.query(
+    `select format('revoke select on %I.%I from %I', nspname, relname, $1::text) as statement
+     from pg_class c join pg_namespace n on n.oid = relnamespace
+     where nspname = any(string_to_array($2, ' ')) and relkind in ('r', 'p', 'v', 'm') and exists (
+       select from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
+         and has_column_privilege($1, attrelid, attnum, 'select')
+         and format('%s.%s.%s', nspname, relname, attname) <> all(string_to_array($3, ' ')))
+     union all
+     select format('revoke usage on schema %I from %I', nspname, $1::text) from pg_namespace n
+     where nspname = any(string_to_array($2, ' ')) and nspname <> all(string_to_array($4, ' '))
+       and has_schema_privilege($1, n.oid, 'usage')`,
+    [PROBE_ROLE, `${contexts.join(' ')} log`, listed().join(' '), Object.keys(probeReads).join(' ')],
+  );
+  return rows.map(({ statement }) => statement as string);
+}
+
+/** The columns of the list, in full. */
+const listed = (): readonly string[] =>
+  Object.entries(probeReads).flatMap(([context, tables]) =>
+    Object.entries(tables).flatMap(([table, names]) => names.split(', ').map((name) => `${context}.${table}.${name}`)),
+  );
 
 /** The columns that the role may read now, as one text. */
 async function readable(client: Client): Promise<string> {
@@ -103,14 +136,11 @@ const TOO_MUCH = `
   where rolname = any(string_to_array($5, ' ')) and pg_has_role(r.oid, mine.oid, 'member')`;
 
 async function demandReader(client: Client): Promise<void> {
-  const columns = Object.entries(probeReads).flatMap(([context, tables]) =>
-    Object.entries(tables).flatMap(([table, names]) => names.split(', ').map((name) => `${context}.${table}.${name}`)),
-  );
   const { rows } = await client.query(TOO_MUCH, [
     PROBE_ROLE,
     contexts.join(' '),
     Object.keys(probeReads).join(' '),
-    columns.join(' '),
+    listed().join(' '),
     contexts.map(roleOf).join(' '),
   ]);
   if (rows.length === 0) return;

@@ -1,12 +1,9 @@
 // Asks one node of a cluster by its name, as the gateway would on behalf of somebody: for what a certain node has to say.
 
-import { join } from 'node:path';
-import { ServiceBroker } from 'moleculer';
 import type { Caller, Principal } from '../../../mixins/caller.ts';
-import { readSettings } from '../../../mixins/settings.ts';
-import { brokerOptions } from '../../../moleculer.config.ts';
 import { randomCommandId } from '../../../services/api/command-id.ts';
 import type { Json, TestCluster } from './cluster.fixture.ts';
+import { joinAsGuest } from './guest.fixture.ts';
 
 /** How long the nodes may take to be found, in milliseconds. */
 const FIND_MS = 20_000;
@@ -15,11 +12,8 @@ const POLL_MS = 20;
 export type AskNode = Awaited<ReturnType<typeof joinCluster>>;
 
 /** Joins the cluster as a node without services; `close` it. */
-export async function joinCluster({ natsUrl, dataDir }: Pick<TestCluster, 'natsUrl' | 'dataDir'>) {
-  const nodeId = 'asking';
-  const log = join(dataDir, 'nodes', `${nodeId}.log`);
-  const broker = new ServiceBroker(brokerOptions({ ...readSettings({}), nodeId, natsUrl }, log));
-  await broker.start();
+export async function joinCluster(cluster: Pick<TestCluster, 'natsUrl' | 'dataDir'>) {
+  const broker = await joinAsGuest('asking', cluster);
   await broker.waitForServices('orders', FIND_MS, POLL_MS);
   return {
     /** @param commandId the same for a repeat of the same wish */

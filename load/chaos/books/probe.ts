@@ -1,11 +1,8 @@
 // What the online probe of the cluster says after a run: it has looked on its own all the time, by ways of its own.
 
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ServiceBroker } from 'moleculer';
+import { joinAsGuest } from '../../../infra/local/cluster/guest.fixture.ts';
 import type { Finding } from '../../../mixins/finding.ts';
-import { readSettings } from '../../../mixins/settings.ts';
-import { brokerOptions } from '../../../moleculer.config.ts';
 import type { ProbeReport } from '../../../services/probe/probe.service.ts';
 
 const FIND_MS = 20_000;
@@ -22,11 +19,8 @@ export interface ProbedCluster {
  * what stands every two seconds. @returns what it has looked at, as findings
  * @throws Error if it cannot be asked
  */
-export async function askProbe({ natsUrl, dataDir }: ProbedCluster, withinMs: number): Promise<readonly Finding[]> {
-  const nodeId = 'asks-the-probe';
-  const log = join(dataDir, 'nodes', `${nodeId}.log`);
-  const broker = new ServiceBroker(brokerOptions({ ...readSettings({}), nodeId, natsUrl }, log));
-  await broker.start();
+export async function askProbe(cluster: ProbedCluster, withinMs: number): Promise<readonly Finding[]> {
+  const broker = await joinAsGuest('asks-the-probe', cluster);
   try {
     await broker.waitForServices('probe', FIND_MS, POLL_MS);
     const giveUpAt = performance.now() + withinMs;

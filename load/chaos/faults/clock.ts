@@ -7,14 +7,10 @@
 // What skewed-clock.ts writes is the node's own word, and is told as such; the ping and the journal are what others see.
 // Nodes must have been started by skewed-node.ts; others have no clock that anybody could shift.
 
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ServiceBroker } from 'moleculer';
 import type { Chance } from '../../../actors/scheduler.simulation.ts';
 import { until } from '../../../infra/local/cluster/cluster.fixture.ts';
-import { readSettings } from '../../../mixins/settings.ts';
-import { brokerOptions } from '../../../moleculer.config.ts';
+import { joinAsGuest } from '../../../infra/local/cluster/guest.fixture.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
 import { CLOCK_SIGNAL, type ToldClock, toldClock, wishSkew } from './skewed-clock.ts';
@@ -125,20 +121,13 @@ async function pinged(world: World, node: string, skewMs: number): Promise<strin
 
 /** How far the node is ahead of this machine, in milliseconds; undefined: it did not answer. @throws Error if nobody can ask */
 async function clockOff({ cluster }: World, node: string): Promise<number | undefined> {
-  const nodeId = 'asks-the-time';
-  const log = join(cluster.dataDir, 'nodes', `${nodeId}.log`);
-  const broker = new ServiceBroker(brokerOptions({ ...readSettings({}), nodeId, natsUrl: cluster.natsUrl }, log));
-  const giveUp = new AbortController();
+  const guest = await joinAsGuest('asks-the-time', cluster, JOIN_MS);
   try {
-    const late = pause(JOIN_MS, 'late', { signal: giveUp.signal });
-    late.catch(() => undefined); // ended by `giveUp`
-    if ((await Promise.race([broker.start(), late])) === 'late') throw new Error(`no way to NATS in ${JOIN_MS} ms`);
-    const answer: { readonly timeDiff: number } | null = await broker.ping(node, PING_MS);
+    const answer: { readonly timeDiff: number } | null = await guest.ping(node, PING_MS);
     // It says how far we are ahead of the node.
     return answer === null ? undefined : -answer.timeDiff;
   } finally {
-    giveUp.abort();
-    await broker.stop();
+    await guest.stop();
   }
 }
 
