@@ -108,8 +108,8 @@ export interface Sample {
   }[];
   /** Age of the oldest message that has not left, by context, in milliseconds; without calls of the provider under way. */
   readonly outboxLag: Readonly<Partial<Record<ActorContext, number>>>;
-  /** Proportional memory of all processes of the shop, in bytes. */
-  readonly memory?: number;
+  /** Proportional memory of each process of the shop, in bytes, by its id and program. */
+  readonly memory?: Readonly<Record<string, number>>;
 }
 
 export interface StockBalance extends SkuRow {

@@ -4,11 +4,12 @@
 //
 // Servers may be away: a look that fails is counted, and the next one is made all the same.
 
+import { basename } from 'node:path';
 import { setImmediate as immediately } from 'node:timers/promises';
 import type { Order } from '../../../actors/order-messages.ts';
 import { paymentIdOf, type Payment } from '../../../actors/payment.ts';
 import { skuKey, type SkuRow } from '../../../actors/stock.ts';
-import { memoryOf, treeOf } from '../../../infra/local/process-tree.ts';
+import { commandLine, memoryOf, treeOf } from '../../../infra/local/process-tree.ts';
 import { type Ask, type BookDatabase, openBookDatabase } from './book-database.ts';
 import type { ActorContext, Sample } from './books.ts';
 import type { Mark } from './mark.ts';
@@ -96,20 +97,26 @@ export function startSampler(options: SamplerOptions): Sampler {
   }
 }
 
-/** Memory of the shop in bytes, if it is time; undefined where nobody can tell. */
-function createMemory(processes: () => readonly number[]): () => Promise<number | undefined> {
+/** Memory of the shop's processes in bytes, if it is time; undefined where nobody can tell. */
+function createMemory(processes: () => readonly number[]): () => Promise<Readonly<Record<string, number>> | undefined> {
   let measuredAt = Number.NEGATIVE_INFINITY;
   return async () => {
     if (process.platform !== 'linux' || performance.now() - measuredAt < MEMORY_EVERY_MS) return undefined;
     measuredAt = performance.now();
-    let sum = 0;
+    const used: Record<string, number> = {};
     for (const pid of processes()) {
-      sum += memoryOf(pid);
+      used[`${pid} ${programOf(commandLine(pid))}`] = memoryOf(pid);
       // Clients run in this process as well: they are not held up by all of it at once.
       await immediately();
     }
-    return sum;
+    return used;
   };
+}
+
+/** The program, and the script or class that it runs. */
+function programOf([program = 'gone', ...words]: readonly string[]): string {
+  const script = words.findLast((word) => /\.(?:[cm]?[jt]s|jar)$|^kafka\./.test(word));
+  return [program, ...(script === undefined ? [] : [script])].map((word) => basename(word)).join(' ');
 }
 
 /** Looks once; each look reads of orders and payments only what has changed since the one before. */

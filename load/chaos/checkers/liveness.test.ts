@@ -177,10 +177,20 @@ describe('liveness', () => {
       'memory that grows',
       (copy) => {
         copy.books.samples = [10, 60, 61, 62].map((minute) => {
-          return { ...look(copy.from + minute * MINUTE), memory: minute === 10 ? 1e9 : 1.21e9 };
+          return { ...look(copy.from + minute * MINUTE), memory: { '7 node': minute === 10 ? 1e9 : 1.21e9 } };
         });
       },
       'L6: 954 MB after ten minutes, 1154 MB after an hour',
+    ],
+    [
+      'a process that grows among others',
+      (copy) => {
+        copy.books.samples = [10, 60, 61, 62].map((minute) => {
+          const leak = minute === 10 ? 1e8 : 1.8e8;
+          return { ...look(copy.from + minute * MINUTE), memory: { '7 node': 1e9, '8 node': leak } };
+        });
+      },
+      'L6: process 8 node: 95 MB after ten minutes, 172 MB after an hour',
     ],
   ])('is missed by %s', (_, plant, sentence) => {
     const found = wrongs(checkLiveness(planted(sound(), plant))).join('\n');
@@ -249,7 +259,10 @@ describe('liveness', () => {
     expect(drained).toMatchObject({ looked: 0, partly: expect.stringContaining('2') });
     expect(memory).toMatchObject({ looked: 0, partly: 'nothing: the run took less than an hour' });
     const flat = planted(sound(), (copy) => {
-      copy.books.samples = [10, 61].map((minute) => ({ ...look(copy.from + minute * MINUTE), memory: 1e9 }));
+      copy.books.samples = [10, 61].map((minute) => ({
+        ...look(copy.from + minute * MINUTE),
+        memory: { '7 node': minute * 1e6, [`${minute} java`]: 1e9 },
+      }));
     });
     expect(checkLiveness(flat).at(-1)).toMatchObject({ looked: 2, wrongCount: 0 });
   });
