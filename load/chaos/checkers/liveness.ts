@@ -14,8 +14,11 @@ const RESERVATION_GRACE_MS = 30_000;
 const LAG_MAX_MS = 2_000;
 const DRAINED_MS = 30_000;
 const PERCENTILE = 0.99;
-/** Of fewer messages in health nothing can be said: of a few, one is too many. */
-const CALM_MESSAGES_MIN = 1_000;
+/**
+ * Of fewer messages in health nothing can be said. They travel in batches, of twenty to two hundred: of a few thousand a
+ * single one that met a busy moment would decide.
+ */
+const CALM_MESSAGES_MIN = 5_000;
 /** What ends the waiting of an order. */
 const ends: ReadonlySet<string> = new Set(['StockRejected', 'Paid', 'PaymentFailed', 'Cancelled', 'Expired']);
 const CLOCKS = 'how they ended: clocks were set wrong on purpose, so their times say nothing';
