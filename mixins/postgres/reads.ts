@@ -1,20 +1,26 @@
-// Reads on behalf of callers, on the pool: they do not stand in the way of commits, which have a connection of their own.
+// Reads on behalf of callers (and single writes of what no actor is), on the pool: they do not stand in the way of commits,
+// which have a connection of their own.
 
 import type { Kysely } from '@mikro-orm/postgresql';
 import { Problem } from '../../brokers/problem.ts';
 import { type Ask, coalesce } from '../coalesce.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Database } from './database.ts';
-import { storeError } from './errors.ts';
+import { isConflict, storeError } from './errors.ts';
 
 /**
  * What a query brings.
- * @throws Problem `unavailable` (503) if the database does not answer; other errors of PostgreSQL as they are.
+ * @throws Problem `unavailable` (503) if the database does not answer, or somebody held what the query needed for longer than
+ * it may wait: on a slow disk a commit holds its rows longer than that. Other errors of PostgreSQL as they are.
  */
 export async function read<T>(query: Promise<T>): Promise<T> {
   try {
     return await query;
   } catch (error) {
+    if (isConflict(error))
+      throw new Problem('unavailable', 'others keep the database busy with this: try again', undefined, {
+        cause: (error as Error).message,
+      });
     const seen = storeError(error);
     if (!(seen instanceof StoreUnavailable)) throw seen;
     throw new Problem('unavailable', 'the database does not answer: try again', undefined, { cause: seen.message });

@@ -18,20 +18,18 @@ export async function nameRequest(
   const path = request.$params?.params ?? {};
   const body = route.method === 'GET' || route.method === 'DELETE' ? undefined : await readBody(route, request);
   const requestId = request.$ctx.requestID ?? '';
-  if (key === undefined)
-    return { request, principal, path, body, requestId, commandId: randomCommandId(), fingerprint: '', keyed: false };
+  const endsAt = route.timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + route.timeoutMs;
+  const named = { request, principal, path, body, endsAt };
+  if (key === undefined) return { ...named, requestId, commandId: randomCommandId(), fingerprint: '', keyed: false };
   const commandId = commandIdOf(principal, route, path, key);
-  const named = request.headers['x-request-id'] === undefined;
+  const isUnnamed = request.headers['x-request-id'] === undefined;
   // A repeat gets the same body, and problems hold the request's id: unless the caller gave one, it is the command's.
-  if (named) request.$ctx.requestID = commandId;
+  if (isUnnamed) request.$ctx.requestID = commandId;
   return {
-    request,
-    principal,
-    path,
-    body,
+    ...named,
     commandId,
     keyed: true,
-    requestId: named ? commandId : requestId,
+    requestId: isUnnamed ? commandId : requestId,
     fingerprint: fingerprintOf(gateway.fingerprintKey, route, path, body),
   };
 }

@@ -1,7 +1,9 @@
 // How the gateway calls: which node it means, how much time it gives, and what it answers where nobody is there.
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CallingOptions, Context, ServiceSchema } from 'moleculer';
 import { cartIdOfUser } from '../../actors/cart.ts';
+import { Problem } from '../../brokers/problem.ts';
 import { idFromCommand } from '../../mixins/ids.ts';
 import { ACTION_TIMEOUT_MS } from './route.ts';
 import { type Call, startStubShop, type StubShop } from './stub-shop.ts';
@@ -11,8 +13,12 @@ interface Seen {
   readonly commandId: string;
 }
 
+/** How long the stub that refuses takes for it, in milliseconds. */
+const REFUSES_AFTER_MS = 300;
+
 let shop: StubShop;
 let seen: Seen | undefined;
+let lookup: Seen['options'] | undefined;
 
 function service(name: string, actions: readonly string[]): ServiceSchema {
   const note = (ctx: Context<object, { commandId: string }>) => {
@@ -23,8 +29,17 @@ function service(name: string, actions: readonly string[]): ServiceSchema {
 }
 
 beforeAll(async () => {
+  const orders = service('orders', ['place', 'get', 'cancel', 'list']);
+  const refund = async () => {
+    await delay(REFUSES_AFTER_MS);
+    throw new Problem('wrong-state', 'an order that is not paid has nothing to refund');
+  };
+  const answered = (ctx: Context) => {
+    lookup = ctx.options;
+    return null;
+  };
   shop = await startStubShop([
-    service('orders', ['place', 'get', 'cancel', 'list']),
+    { ...orders, actions: { ...orders.actions, refund, answered } },
     service('carts', ['create', 'get', 'mine']),
     service('users', ['me', 'get']),
     service('products', ['get']),
@@ -58,7 +73,8 @@ describe('a call goes to the node of', () => {
     const [method, path] = call.split(' ') as [string, string];
     const { options } = await seenOf(path, { method, ...(await anna()) });
     expect(options.shardKey).toBe(key);
-    expect(options.timeout).toBe(ACTION_TIMEOUT_MS);
+    expect(options.timeout).toBeLessThanOrEqual(ACTION_TIMEOUT_MS);
+    expect(options.timeout).toBeGreaterThan(ACTION_TIMEOUT_MS / 2);
   });
 
   it('the stock partition, for every change of stock', async () => {
@@ -81,6 +97,14 @@ describe('a call goes to the node of', () => {
     const cart = await seenOf('/api/v1/carts', { method: 'POST' });
     expect(cart.options.shardKey).toBe(idFromCommand(cart.commandId));
   });
+});
+
+it('whatever is asked for a request shares the time of one call', async () => {
+  const headers = { ...(await anna()).headers, 'Idempotency-Key': 'k-2' };
+  const { status } = await shop.call('/api/v1/orders/o-1/refund', { method: 'POST', headers });
+  expect(status).toBe(409);
+  expect(lookup?.timeout).toBeGreaterThan(0);
+  expect(lookup?.timeout).toBeLessThanOrEqual(ACTION_TIMEOUT_MS - REFUSES_AFTER_MS + 1);
 });
 
 describe('a call that no node is there for', () => {

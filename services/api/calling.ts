@@ -17,7 +17,10 @@ export interface CallOptions {
   readonly tracking?: boolean;
 }
 
-/** Calls an action with everything it may know of the caller. */
+/**
+ * Calls an action with everything it may know of the caller, for so long, or for what is left of the caller's time.
+ * @throws Problem `unavailable` if nothing is left
+ */
 export async function call(
   { gateway: { broker }, route }: Line,
   admitted: Admitted,
@@ -25,7 +28,9 @@ export async function call(
   params: Params,
   options: CallOptions,
 ): Promise<{ readonly data: unknown; readonly meta: AnswerMeta }> {
-  const { request, principal, requestId, commandId, fingerprint, keyed } = admitted;
+  const { request, principal, requestId, commandId, fingerprint, keyed, endsAt } = admitted;
+  const leftMs = endsAt - performance.now();
+  if (leftMs < 1) throw new Problem('unavailable', 'this part of the shop takes too long at the moment: try again');
   const { headers } = request;
   const meta: Params = { principal, requestId, commandId, fingerprint, keyed };
   const cartToken = headers['x-cart-token'];
@@ -35,6 +40,7 @@ export async function call(
   // What the action sets in its meta is found in the context that the call leaves on its promise.
   const answering = broker.call<unknown, Params>(action, params, {
     ...options,
+    timeout: Math.min(options.timeout, Math.ceil(leftMs)),
     ...placeOf(broker, route, action, admitted),
     parentCtx: request.$ctx,
     meta,

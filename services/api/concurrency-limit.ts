@@ -38,17 +38,18 @@ export interface ConcurrencyLimit {
 export function createConcurrencyLimit(now: () => number = () => performance.now()): ConcurrencyLimit {
   let limit = LIMIT_FIRST;
   let underWay = 0;
-  let window = { from: now(), answers: 0, late: 0, served: 0, most: 0 };
+  let window = { from: now(), answers: 0, late: 0, served: 0, least: 0, most: 0 };
 
   function turn(at: number): void {
-    const { from, answers, late, served, most } = window;
+    const { from, answers, late, served, least, most } = window;
     const elapsedMs = at - from;
     if (elapsedMs < WINDOW_MS || answers < ANSWERS_MIN) return;
     const inTime = Math.min(LIMIT_MAX, Math.max(LIMIT_MIN, Math.ceil((served / elapsedMs) * LATE_MS)));
-    // A rate is a route's own only while it is asked for all that it can do: when answers are late, or room is short.
-    if (late * 2 > answers) limit = Math.min(limit, inTime);
+    // A rate is a route's own only while it is asked for all that it can do: when answers are late, when more has been
+    // waiting all the time than can be answered in time (they will be late), or when room is short.
+    if (late * 2 > answers || least > inTime) limit = Math.min(limit, inTime);
     else if (most * 2 >= limit) limit = Math.max(limit, inTime);
-    window = { from: at, answers: 0, late: 0, served: 0, most: underWay };
+    window = { from: at, answers: 0, late: 0, served: 0, least: underWay, most: underWay };
   }
 
   return {
@@ -67,6 +68,7 @@ export function createConcurrencyLimit(now: () => number = () => performance.now
       return (status) => {
         const at = now();
         underWay -= 1;
+        window.least = Math.min(window.least, underWay);
         window.answers += 1;
         if (at - enteredAt > LATE_MS) window.late += 1;
         // What failed has used time and served nobody.

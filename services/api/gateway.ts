@@ -57,4 +57,6 @@ export interface Admitted {
   readonly commandId: string;
   readonly fingerprint: string;
   readonly keyed: boolean;
+  /** When its caller's patience ends, by `performance.now()`: all calls for it share the time of one. */
+  readonly endsAt: number;
 }
