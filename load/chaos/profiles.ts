@@ -73,8 +73,8 @@ const commit: Profile = {
   atLeast: { faults: 10, kinds: 6, mayBeUnseen: ['L3', 'L5', 'L6'] },
   paymentDeadlineMs: 5_000,
   quietWithinMs: 90_000,
-  // Its round over all that there is takes longer than the run.
-  probeWithinMs: 0,
+  // Of what is fresh; its round over all that there is takes longer than the run.
+  probeWithinMs: 20_000,
   nodes: NODES,
   kafkaNodes: 1,
   runsPerCluster: 1,

@@ -3,13 +3,13 @@
 // Method: a copy of the production files with one of them changed is the whole shop, under virtual time and a hostile
 // scheduler; the unchanged copy passes by the same seeds. Rules and services have theirs in `planted-shop.sim.test.ts`.
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { put } from '../../../mixins/planted-bugs.testing.ts';
 import type * as everyChecker from '../checkers/checkers.ts';
 import { checkAll } from '../checkers/checkers.ts';
 import { runSeed } from '../simulation/run-seed.ts';
 import { shopOf } from '../simulation/seams.ts';
 import { workshopOf } from '../simulation/shop.ts';
 import { machineryBugs } from './machinery.ts';
-import { put } from './planted-bug.ts';
 import { type Catch, planting, tableOf } from './planting.ts';
 
 const plants = planting();

@@ -3,20 +3,26 @@
 
 import { changedCopies, type Copies } from '../../../infra/toolchain/changed-copies.ts';
 import type { Finding } from '../../../mixins/finding.ts';
+import type { PlantedBug } from '../../../mixins/planted-bugs.testing.ts';
 import { wrongIn } from '../simulation/judging.ts';
 import { runSeed } from '../simulation/run-seed.ts';
 import { shopOf } from '../simulation/seams.ts';
 import { type Workshop, workshopOf } from '../simulation/shop.ts';
-import type { PlantedBug } from './planted-bug.ts';
 
 /** A bug that no seed of so many shows has survived. */
 const SEEDS_MAX = 20;
 /** What a finding says, in a table. */
 const WORDS_SHOWN = 140;
 
+/** A bug of the shop: the checkers must find it by what clients saw and what the stores hold. */
+export interface SeededBug extends PlantedBug {
+  /** The seed that showed it last is tried first; none: the first seed showed it. */
+  readonly seed?: number;
+}
+
 /** A bug that was found. */
 export interface Catch {
-  readonly bug: PlantedBug;
+  readonly bug: SeededBug;
   readonly seed: number;
   /** Every invariant that was found broken by that seed. */
   readonly invariants: readonly string[];
@@ -34,7 +40,7 @@ async function wrongBy(workshop: Workshop, seed: number): Promise<readonly Findi
   return wrongIn((await runSeed(workshop, seed)).evidence);
 }
 
-function* seedsFor({ seed = 1 }: PlantedBug): Generator<number> {
+function* seedsFor({ seed = 1 }: SeededBug): Generator<number> {
   yield seed;
   for (let other = 1; other <= SEEDS_MAX; other++) if (other !== seed) yield other;
 }
@@ -45,7 +51,7 @@ export function planting() {
   return {
     copies,
     /** The first seed by which the checkers find the bug; undefined: it was not found. */
-    async findBug(bug: PlantedBug): Promise<Catch | undefined> {
+    async findBug(bug: SeededBug): Promise<Catch | undefined> {
       const from = performance.now();
       const workshop = workshopOf(await shopOf(copies, bug.changes));
       for (const seed of seedsFor(bug)) {

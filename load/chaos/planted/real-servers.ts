@@ -1,8 +1,8 @@
 // Bugs that need real servers to show: of the statements, of Kafka's positions, of connections, of the provider's process.
 // Each is planted into every node of a cluster, together with the faults under which it costs somebody something.
 
+import { bugs, inboxNotLookedUp, type PlantedBug, put } from '../../../mixins/planted-bugs.testing.ts';
 import type { FaultKind } from '../faults/fault.ts';
-import { type PlantedBug, put } from './planted-bug.ts';
 
 export interface ServerBug extends PlantedBug {
   /** What goes wrong meanwhile; nothing: the bug shows in health. */
@@ -39,7 +39,7 @@ export const serverBugs: readonly ServerBug[] = [
     target: 'inventory',
     breaks: ['I5', 'I6', 'I9', 'I10'],
     changes: [
-      put('mixins/batch.ts', `if (repeated !== undefined) return`, `if (repeated === null) return`),
+      inboxNotLookedUp,
       put(statements, `= w.expected and w.n not in (select n from known)`, `= w.expected`),
       put(
         statements,
@@ -56,22 +56,7 @@ export const serverBugs: readonly ServerBug[] = [
     breaks: ['I8', 'L1'],
     changes: [put(statements, `join winners on winners.n = o.n\n`, `join winners on winners.n = o.n where false\n`)],
   },
-  {
-    number: 7,
-    bug: 'a message is marked as sent before it is',
-    kinds: ['kill'],
-    target: 'orders',
-    breaks: ['I8', 'L1'],
-    changes: [
-      put(
-        'mixins/relay-channel.ts',
-        `const answers = await send(items.map(({ row }) => row));`,
-        `for (const { row } of items) onEnd(row, { done: true });
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      const answers = await send(items.map(({ row }) => row));`,
-      ),
-    ],
-  },
+  { ...bugs.markedBeforeSent, kinds: ['kill'], target: 'orders', breaks: ['I8', 'L1'] },
   {
     bug: 'an event is acknowledged before Kafka has it',
     kinds: ['kill'],
@@ -112,35 +97,11 @@ export const serverBugs: readonly ServerBug[] = [
     ],
   },
   {
-    number: 8,
-    bug: 'messages leave before the commit',
+    ...bugs.sentLongBeforeCommit,
     kinds: ['postgres-backend', 'kill'],
     breaks: ['I2', 'I4', 'I5', 'I6', 'I8'],
-    changes: [
-      put(
-        'mixins/host.ts',
-        `won = changes.length === 0 ?`,
-        `for (const { outbox } of changes) relay.push(outbox);
-      await pause(50);
-      won = changes.length === 0 ?`,
-      ),
-    ],
   },
-  {
-    bug: 'an answer leaves before its commit',
-    kinds: ['kill'],
-    target: 'orders',
-    breaks: ['I1', 'I10', 'I12'],
-    changes: [
-      put(
-        'mixins/host.ts',
-        `won = changes.length === 0 ?`,
-        `for (const outcome of outcomes) if ('told' in outcome) outcome.entry.resolve(outcome.told);
-      await pause(50);
-      won = changes.length === 0 ?`,
-      ),
-    ],
-  },
+  { ...bugs.answeredLongBeforeCommit, kinds: ['kill'], target: 'orders', breaks: ['I1', 'I10', 'I12'] },
   {
     number: 12,
     bug: 'work holds a connection of the pool while it needs another one',

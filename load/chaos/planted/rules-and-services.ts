@@ -1,6 +1,7 @@
 // Bugs of rules and services: orders, stock, payments, carts, events, and who may see what.
 
-import { type PlantedBug, put } from './planted-bug.ts';
+import { bugs, put } from '../../../mixins/planted-bugs.testing.ts';
+import type { SeededBug } from './planting.ts';
 
 const order = 'actors/order.ts';
 const saga = 'actors/order-saga.ts';
@@ -10,7 +11,6 @@ const cart = 'actors/cart.ts';
 const ordersService = 'services/orders/orders.service.ts';
 const paymentsService = 'services/payments/payments.service.ts';
 const list = 'services/orders/list.ts';
-const names = 'services/api/command-id.ts';
 
 /** Commands of one pair overtake each other; events keep their order. */
 export const overtaking = put(
@@ -20,7 +20,7 @@ export const overtaking = put(
   if (kind === 'send') return messageId;`,
 );
 
-export const shopBugs: readonly PlantedBug[] = [
+export const shopBugs: readonly SeededBug[] = [
   {
     number: 1,
     bug: 'an undo that overtakes its action leaves no tombstone',
@@ -51,49 +51,21 @@ export const shopBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    number: 10,
-    bug: 'the price is the one that came with the line',
+    ...bugs.lineSetsPrice,
     seed: 2,
     changes: [
+      // Without it no line that says a price comes so far.
       put(
         'services/api/requests.schemas.ts',
         `const orderLine = object({ productId, quantity: integer(1, QUANTITY_MAX) });`,
         `const orderLine = object({ productId, quantity: integer(1, QUANTITY_MAX), unitPrice: { type: 'integer' } }, ['unitPrice']);`,
       ),
-      put(
-        'services/orders/placing.ts',
-        `return [{ productId, sku, name, quantity, unitPrice, partition, currency }];`,
-        `return [{ productId, sku, name, quantity, unitPrice, partition, currency, ...wanted[i] }];`,
-      ),
+      ...bugs.lineSetsPrice.changes,
     ],
   },
-  {
-    number: 11,
-    bug: 'the command id is minted for each attempt',
-    changes: [
-      put(
-        names,
-        `return derivedId('command', scopeOf(principal), method, path, JSON.stringify(params), key);`,
-        `return randomCommandId();`,
-      ),
-    ],
-  },
-  {
-    number: 11,
-    bug: 'the order id does not come from the command id',
-    changes: [
-      put(
-        'mixins/ids.ts',
-        `return UUID.test(commandId) ? commandId : derivedId('created-by', commandId);`,
-        `return globalThis.simulatedId();`,
-      ),
-    ],
-  },
-  {
-    number: 13,
-    bug: 'another customer’s answer: a key is not scoped to its owner',
-    changes: [put(names, `derivedId('command', scopeOf(principal), method`, `derivedId('command', method`)],
-  },
+  bugs.commandIdPerAttempt,
+  bugs.orderIdBySeed,
+  bugs.keyWithoutOwner,
   {
     number: 16,
     bug: 'no answer of the provider is taken for failure',
