@@ -21,8 +21,8 @@ const CUSTOMERS = 24;
 const STAFF = 6;
 /** Clients at once, of all kinds: those that a shop which stands still for seconds keeps waiting. */
 const CLIENTS_MAX = 3_000;
-/** Turns in a hundred. About a quarter of all operations are orders then. */
-const SHARES = { customer: 50, guest: 22, staff: 20, onlooker: 8 };
+/** Turns in a hundred. About a sixth of all operations are orders then; in a real shop far fewer are. */
+const SHARES = { customer: 45, guest: 14, staff: 18, onlooker: 23 };
 /** Of a burst, by people who need no account. */
 const BURST_SHARES = { guest: 75, onlooker: 25 };
 /** The shop must be stocked, and everything be read back, within this, in milliseconds. */
