@@ -57,7 +57,19 @@ export async function runOnce(options: RunOptions): Promise<RunResult> {
     return await make(options, seed, from, faults);
   } catch (error) {
     say(`run ${number} broke off: ${(error as Error).stack ?? String(error)}`);
-    return { ...brokenRun({ profile: options.profile, number, seed }, error as Error), from, faults };
+    const broken = brokenRun({ profile: options.profile, number, seed }, error as Error);
+    return { ...broken, from, faults, ...(await seenUntilThen(options.history)) };
+  }
+}
+
+/** What the history of a run that broke off says all the same: often why it did. */
+async function seenUntilThen(path: string): Promise<Pick<RunResult, 'operations' | 'ownFaults'> | undefined> {
+  try {
+    const { history } = await readHistory(path);
+    return { operations: countOf(history), ownFaults: ownFaults(history) };
+  } catch {
+    // It broke off before anything was written.
+    return undefined;
   }
 }
 

@@ -155,7 +155,7 @@ export function failures(result: Pick<Result, 'runs' | 'wanted'>, atLeast: Bars)
 function wrongIn(run: RunResult): readonly string[] {
   const { number, error, findings, faults, deaths, unsettled } = run;
   const told = (sentence: string) => `Run ${number}: ${sentence}`;
-  if (error !== undefined) return [`Run ${number} broke off: ${error}`];
+  if (error !== undefined) return [`Run ${number} broke off: ${error}`, ...(run.ownFaults ?? []).map(told)];
   return [
     ...findings
       .filter(({ wrongCount }) => wrongCount > 0)
