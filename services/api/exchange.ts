@@ -1,7 +1,7 @@
 // One request on its way through the gateway.
 //
 //   room ─► allowance ─► credentials ─► body ─┬─ no key ─────────────────────────► validation ─► action ─► answer
-//                                            └─ key ─► is it running? join : was it answered? answer : ┘
+//                                             └─ key ─► is it running? join : was it answered? answer : ┘
 //
 // What a keyed request has led to once is what it leads to, whatever the rules are now: a request that is refused, even
 // by the validation, is looked up before its caller hears of it.
