@@ -35,8 +35,14 @@ export interface Client {
   readonly connection: { readonly stream: { destroy(): void } };
 }
 
+/** What a pool makes its connections of. */
+export interface PooledClient {
+  connect(done: (error?: Error | null) => void): void;
+}
+
 /** The part of the pool of the `pg` package that is used here. */
 export interface Pool {
+  Client: new (options: object) => PooledClient;
   connect(): Promise<Client>;
   query: Client['query'];
   on(event: 'connect', listener: (client: Client) => void): void;

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Migration } from '@mikro-orm/migrations';
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { type ActorStore, type Change, StoreUnavailable } from '../store.ts';
+import { BACKOFF_MS } from './backoff.ts';
 import { connectTo, type Pool } from './connection.ts';
 import { type Migrations, openDatabase, UnpreparedDatabase } from './database.ts';
 import { sqlState } from './errors.ts';
@@ -300,42 +301,97 @@ describe('a lost connection', () => {
   });
 });
 
-it('gives up a connection that is frozen, and opens another one when the way is free', async () => {
+/** A way to the server: it can be frozen, so that nothing passes and nothing is closed, and refuse like one that recovers. */
+async function openWay() {
   const real = new URL(testPostgresUrl());
   const folder = real.searchParams.get('host');
-  let frozen = false;
   const sockets = new Set<Socket>();
-  // The way to the server: while it is frozen nothing passes, and nothing is closed.
-  const way = createServer((inward) => {
+  const way = { state: 'open' as 'open' | 'frozen' | 'recovering', refused: 0, url: '', cut, close };
+  function cut(): void {
+    for (const socket of sockets) socket.destroy();
+  }
+  function close(): void {
+    cut();
+    server.close();
+  }
+  const server = createServer((inward) => {
+    sockets.add(inward.on('error', () => {}));
+    if (way.state === 'recovering') {
+      way.refused += 1;
+      inward.end(RECOVERING);
+      return;
+    }
     const outward =
       folder === null
         ? connectSocket(Number(real.port), real.hostname)
         : connectSocket(join(folder, `.s.PGSQL.${real.port}`));
-    for (const socket of [inward, outward]) sockets.add(socket.on('error', () => {}));
-    inward.on('data', (bytes) => !frozen && outward.write(bytes));
-    outward.on('data', (bytes) => !frozen && inward.write(bytes));
+    sockets.add(outward.on('error', () => {}));
+    inward.on('data', (bytes) => way.state !== 'frozen' && outward.write(bytes));
+    outward.on('data', (bytes) => way.state !== 'frozen' && inward.write(bytes));
     inward.on('close', () => outward.destroy());
   }).listen(0, '127.0.0.1');
-  await once(way, 'listening');
-  const context = await testDatabase();
+  await once(server, 'listening');
   const detour = new URL(real.href);
   detour.hostname = '127.0.0.1';
   detour.searchParams.delete('host');
-  detour.port = String((way.address() as AddressInfo).port);
-  const database = await context.again({ url: detour.href });
+  detour.port = String((server.address() as AddressInfo).port);
+  way.url = detour.href;
+  return way;
+}
+
+/** ErrorResponse of a PostgreSQL that replays its log. */
+const RECOVERING = (() => {
+  const fields = 'SFATAL\0VFATAL\0C57P03\0Mthe database system is in recovery mode\0\0';
+  const head = Buffer.from('E0000');
+  head.writeInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, Buffer.from(fields)]);
+})();
+
+it('gives up a connection that is frozen, and opens another one when the way is free', async () => {
+  const way = await openWay();
+  const context = await testDatabase();
+  const database = await context.again({ url: way.url });
   const store = postgresStore({ database, actor: 'order' });
   expect((await store.commit([change('a', 0)])).size).toBe(1);
-  frozen = true;
+  way.state = 'frozen';
   const [committed, read] = await Promise.all([
     failure(store.commit([change('a', 1)])),
     failure(database.em().execute('select 1')),
   ]);
   expect(committed).toBeInstanceOf(StoreUnavailable);
   expect(read).toBeInstanceOf(Error);
-  frozen = false;
+  way.state = 'open';
   expect((await store.commit([change('a', 1)])).size).toBe(1);
   expect(await database.em().execute('select 1 as one')).toEqual([{ one: 1 }]);
   await context.close();
-  for (const socket of sockets) socket.destroy();
   way.close();
 }, 30_000);
+
+it('leaves a server that recovers from a crash alone, and is there when it is', async () => {
+  const way = await openWay();
+  const context = await testDatabase();
+  const database = await context.again({ url: way.url });
+  const store = postgresStore({ database, actor: 'order' });
+  expect((await store.commit([change('a', 0)])).size).toBe(1);
+  way.state = 'recovering';
+  way.cut();
+  const started = performance.now();
+  const questions = await Promise.all(
+    Array.from({ length: 40 }, async () => [
+      await failure(store.commit([change('a', 1)])),
+      await failure(database.em().execute('select 1')),
+    ]),
+  );
+  for (const [committed, read] of questions) {
+    expect(committed).toBeInstanceOf(StoreUnavailable);
+    expect(read).toBeInstanceOf(Error);
+  }
+  // A pool of six may have six attempts under way when the first is refused; after that it is one at a time.
+  expect(way.refused).toBeGreaterThan(0);
+  expect(way.refused).toBeLessThanOrEqual(6 + (performance.now() - started) / BACKOFF_MS);
+  way.state = 'open';
+  while ((await failure(store.commit([change('a', 1)]))) !== undefined);
+  expect(await database.em().execute('select 1 as one')).toEqual([{ one: 1 }]);
+  await context.close();
+  way.close();
+});

@@ -5,6 +5,7 @@
 
 import type { EntityManager, EntityName, Kysely } from '@mikro-orm/postgresql';
 import { MikroORM } from '@mikro-orm/postgresql';
+import { backOffWhenRefused } from './backoff.ts';
 import { type Client, connectTo, type Pool, SESSION } from './connection.ts';
 import { sqlState, storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
@@ -123,7 +124,10 @@ function createOrm({
       application_name: applicationName ?? `souk ${schema}`,
       max: poolMax + LANES,
       query_timeout: ANSWER_TIMEOUT_MS,
-      onPoolCreated: (pool: Pool) => pool.on('connect', abandonWhenFrozen),
+      onPoolCreated(pool: Pool) {
+        backOffWhenRefused(pool);
+        pool.on('connect', abandonWhenFrozen);
+      },
     },
   });
 }

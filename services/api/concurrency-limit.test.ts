@@ -13,7 +13,7 @@ function createQueue(perSecond: number, { ownMs = 0, status = 200 } = {}) {
   let at = 0;
   const limit = createConcurrencyLimit(() => at);
   const waiting: { readonly since: number; readonly leave: (status: number) => void }[] = [];
-  const rate = { perSecond };
+  const rate = { perSecond, ownMs };
   const seen = { served: 0, refused: 0, longestMs: 0 };
   let [owed, due] = [0, 0];
   return {
@@ -32,7 +32,7 @@ function createQueue(perSecond: number, { ownMs = 0, status = 200 } = {}) {
           }
         }
         owed = Math.min(owed + (rate.perSecond * TICK_MS) / 1_000, Math.max(rate.perSecond, 1));
-        while (owed >= 1 && waiting[0] !== undefined && at - waiting[0].since >= ownMs) {
+        while (owed >= 1 && waiting[0] !== undefined && at - waiting[0].since >= rate.ownMs) {
           const { since, leave } = waiting.shift() as (typeof waiting)[number];
           owed -= 1;
           seen.longestMs = Math.max(seen.longestMs, at - since);
@@ -73,10 +73,19 @@ describe('a route of which ten times as much is asked as it can do', () => {
   });
 });
 
-it('a route that waits 2 s for another one, as orders do for stock that is away, refuses nobody', () => {
-  const queue = createQueue(1_000, { ownMs: 2_000 });
-  expect(queue.run(200, 60_000)).toMatchObject({ refused: 0 });
-  expect(queue.limit.limit).toBeGreaterThanOrEqual(LIMIT_FIRST);
+describe('a route that waits 2 s for another one, as orders do for stock that is away,', () => {
+  it('refuses nobody', () => {
+    const queue = createQueue(1_000);
+    expect(queue.run(200, 5_000)).toMatchObject({ refused: 0 });
+    queue.rate.ownMs = 2_000;
+    expect(queue.run(200, 60_000)).toMatchObject({ refused: 0 });
+  });
+
+  it('lets everybody in after the first answers when it has never been asked before', () => {
+    const queue = createQueue(1_000, { ownMs: 2_000 });
+    expect(queue.run(200, 3_000).served).toBeGreaterThanOrEqual(LIMIT_FIRST);
+    expect(queue.run(200, 60_000)).toMatchObject({ refused: 0 });
+  });
 });
 
 it('a shop that stood still for 5 s refuses nobody a second later', () => {
@@ -112,15 +121,24 @@ it('a few late answers prove nothing', () => {
   expect(queue.limit.limit).toBe(LIMIT_FIRST);
 });
 
-it('room that is used in time grows, up to one place for each connection', () => {
-  const queue = createQueue(20_000, { ownMs: 1_000 });
-  queue.run(9_000, 20_000);
-  expect(queue.limit.limit).toBe(LIMIT_MAX);
-  expect(queue.run(9_000, 5_000)).toMatchObject({ refused: 0 });
-});
+describe('the room of a route', () => {
+  it('grows as it is used in time, up to one place for each connection', () => {
+    const queue = createQueue(20_000, { ownMs: 1_000 });
+    for (const offered of [100, 1_000, 9_000]) queue.run(offered, 10_000);
+    expect(queue.limit.limit).toBe(LIMIT_MAX);
+    expect(queue.run(9_000, 5_000)).toMatchObject({ refused: 0 });
+  });
 
-it('room that is not used does not grow', () => {
-  const queue = createQueue(20_000);
-  queue.run(100, 20_000);
-  expect(queue.limit.limit).toBe(LIMIT_FIRST);
+  it('is what has been answered in time, used or not', () => {
+    const queue = createQueue(20_000);
+    queue.run(200, 20_000);
+    expect(queue.limit.limit).toBeGreaterThan(LIMIT_FIRST);
+    expect(queue.limit.limit).toBeLessThan((1.1 * (200 * LATE_MS)) / 1_000);
+  });
+
+  it('stays as it was where little is asked', () => {
+    const queue = createQueue(20_000);
+    queue.run(40, 20_000);
+    expect(queue.limit.limit).toBe(LIMIT_FIRST);
+  });
 });

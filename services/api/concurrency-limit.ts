@@ -20,7 +20,7 @@ export const ANSWERS_MIN = 10;
 /** So many are always let in: whether a route answers in time again shows only if it is asked. */
 export const LIMIT_MIN = 64;
 /** What a route may have under way before anything is known of it. */
-export const LIMIT_FIRST = 512;
+export const LIMIT_FIRST = 128;
 /** One for each connection. */
 export const LIMIT_MAX = 10_000;
 
@@ -38,18 +38,22 @@ export interface ConcurrencyLimit {
 export function createConcurrencyLimit(now: () => number = () => performance.now()): ConcurrencyLimit {
   let limit = LIMIT_FIRST;
   let underWay = 0;
-  let window = { from: now(), answers: 0, late: 0, served: 0, least: 0, most: 0 };
+  let perMsBefore = 0;
+  let window = { from: now(), answers: 0, late: 0, served: 0, least: 0 };
 
   function turn(at: number): void {
-    const { from, answers, late, served, least, most } = window;
+    const { from, answers, late, served, least } = window;
     const elapsedMs = at - from;
     if (elapsedMs < WINDOW_MS || answers < ANSWERS_MIN) return;
-    const inTime = Math.min(LIMIT_MAX, Math.max(LIMIT_MIN, Math.ceil((served / elapsedMs) * LATE_MS)));
-    // A rate is a route's own only while it is asked for all that it can do: when answers are late, when more has been
-    // waiting all the time than can be answered in time (they will be late), or when room is short.
+    const perMs = served / elapsedMs;
+    // The better of two windows: what came in a burst leaves in a burst, and nothing is slow in between.
+    const inTime = Math.min(LIMIT_MAX, Math.max(LIMIT_MIN, Math.ceil(Math.max(perMs, perMsBefore) * LATE_MS)));
+    perMsBefore = perMs;
+    // What was answered in time can be again, and perhaps more: a rate says how much at most only where answers are late,
+    // or where more has been waiting all the time than can be answered in time (they will be late).
     if (late * 2 > answers || least > inTime) limit = Math.min(limit, inTime);
-    else if (most * 2 >= limit) limit = Math.max(limit, inTime);
-    window = { from: at, answers: 0, late: 0, served: 0, least: underWay, most: underWay };
+    else limit = Math.max(limit, inTime);
+    window = { from: at, answers: 0, late: 0, served: 0, least: underWay };
   }
 
   return {
@@ -63,7 +67,6 @@ export function createConcurrencyLimit(now: () => number = () => performance.now
       if (underWay >= limit)
         throw new Problem('overloaded', 'more is asked of this part of the shop than it can answer in time: try again');
       underWay += 1;
-      window.most = Math.max(window.most, underWay);
       const enteredAt = now();
       return (status) => {
         const at = now();
