@@ -16,8 +16,8 @@ export type Door = object;
 
 export interface Platform {
   readonly settings: Settings;
-  /** Where the gateway listens, if somebody opened it; else it opens the port of the settings. */
-  readonly door?: Door;
+  /** Where the gateway listens, if somebody opened it, once for each listener; else it opens the port of the settings. */
+  readonly doors?: readonly Door[];
   /** A secret of this installation by name (32 random bytes, kept in `DATA_DIR/keys` or given by the environment). */
   secret(name: string): Buffer;
   /** The PostgreSQL schema of one context, migrated, with its entities; the caller closes it. */

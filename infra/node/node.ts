@@ -1,6 +1,6 @@
 // One node of the cluster: a process with the services that SERVICES names, on the servers that the environment names.
 //
-//   settings ─► (door, from the supervisor) ─► broker on NATS ─► services ─► "ready" ─► SIGTERM: drained, gone
+//   settings ─► (doors, from the supervisor) ─► broker on NATS ─► services ─► "ready" ─► SIGTERM: drained, gone
 //
 // What supervises it (npm run cluster, Kubernetes) ends it by SIGTERM; a second one changes nothing. It may be killed at any
 // moment: everything it ever answered is committed.
@@ -9,9 +9,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServiceBroker } from 'moleculer';
 import { brokerOptions } from '../../moleculer.config.ts';
-import type { Door } from '../../mixins/platform.ts';
 import { BadSetting, demandCluster, readSettings, unknownSettings } from '../../mixins/settings.ts';
 import { servicesNamed } from '../../services/services.ts';
+import { doorsFromSupervisor } from './doors.ts';
 import { allKeys, keysOf } from './key-names.ts';
 import { demandKeys } from './keys.ts';
 import { turnOver } from './log-file.ts';
@@ -29,14 +29,14 @@ async function start(): Promise<void> {
   for (const hint of unknownSettings(process.env)) console.error(hint);
   // Now, not at the first request that needs one.
   demandKeys(keysFolder(settings), settings.services.length === 0 ? allKeys : keysOf(settings.services));
-  const door = process.argv.includes('--door') ? await doorFromSupervisor() : undefined;
+  const doors = process.argv.includes('--door') ? await doorsFromSupervisor() : undefined;
   const logs = join(settings.dataDir, 'nodes');
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const logFile = join(logs, `${settings.nodeId}.log`);
   turnOver(logFile);
   const broker = new ServiceBroker(brokerOptions(settings, logFile));
   const alert = (what: string, particulars: object) => broker.logger.error(particulars, what);
-  const platform = nodePlatform({ settings, alert, door });
+  const platform = nodePlatform({ settings, alert, doors });
   const services = servicesNamed(settings.services);
   const started = services.map((service) => broker.createService(service(platform)));
   broker.createService(replService);
@@ -61,18 +61,6 @@ async function start(): Promise<void> {
 
   await broker.start();
   process.send?.({ ready: true });
-}
-
-/** The supervisor opened the port that all gateways share, and hands it on. */
-function doorFromSupervisor(): Promise<Door> {
-  return new Promise((resolve) => {
-    process.on('message', function take(what: unknown, door: unknown) {
-      if (what !== 'door') return;
-      process.off('message', take);
-      resolve(door as Door);
-    });
-    process.send?.({ wants: 'door' });
-  });
 }
 
 try {

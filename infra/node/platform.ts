@@ -23,8 +23,8 @@ const CONNECTIONS = 4;
 export interface NodePlatformOptions {
   readonly settings: Settings;
   readonly alert: Platform['alert'];
-  /** The socket that the gateway shares with others of its kind. */
-  readonly door?: Door | undefined;
+  /** The socket that the gateway shares with others of its kind, once for each of its listeners. */
+  readonly doors?: readonly Door[] | undefined;
 }
 
 export interface NodePlatform extends Platform {
@@ -38,7 +38,7 @@ export function keysFolder({ keysDir, dataDir }: Pick<Settings, 'keysDir' | 'dat
 }
 
 /** A platform over what the settings name. Opens nothing before it is asked. */
-export function nodePlatform({ settings, alert, door }: NodePlatformOptions): NodePlatform {
+export function nodePlatform({ settings, alert, doors }: NodePlatformOptions): NodePlatform {
   let log: Promise<EventLog> | undefined;
   let dynamo: DynamoDBClient | undefined;
   let provider: PaymentProvider | undefined;
@@ -54,7 +54,7 @@ export function nodePlatform({ settings, alert, door }: NodePlatformOptions): No
     settings,
     alert,
     secret,
-    ...(door === undefined ? {} : { door }),
+    ...(doors === undefined ? {} : { doors }),
     orderHistory: true,
     database({ schema, entities, migrations }) {
       return openDatabase({

@@ -2,7 +2,7 @@
 // valid, what is answered) comes from the route table. Internal actions cannot be reached: only what the table lists can.
 
 import { createSecretKey } from 'node:crypto';
-import type { Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Context, Service } from 'moleculer';
 import ApiGateway from 'moleculer-web';
 import { Problem } from '../../brokers/problem.ts';
@@ -19,12 +19,12 @@ import { createReadiness, type Readiness } from './readiness.ts';
 import { methods, type Route } from './route.ts';
 import { routes } from './routes.ts';
 import { createRunning } from './running.ts';
-import { drain, LAST_REQUESTS_MS, openServer, portOf } from './server.ts';
+import { drain, LAST_REQUESTS_MS, type OpenServer, openServer } from './server.ts';
 import { createStreams } from './sse.ts';
 
 /** The gateway service, besides Moleculer's own. */
 export interface Api extends Service {
-  server: Server;
+  server: OpenServer;
   gateway: Gateway;
   unmatched: RouteMetrics;
   readiness: () => Promise<Readiness>;
@@ -87,8 +87,8 @@ export const apiService = (platform: Platform): SchemaOf<Api> => ({
   async started(this: Api) {
     const { host, port } = platform.settings;
     const handler = (request: object, response: object) => void this.httpHandler(request, response);
-    this.server = await openServer(handler, host, port, platform.door);
-    this.logger.info(`the gateway listens on http://${host}:${portOf(this.server)}`);
+    this.server = await openServer(handler, host, port, platform.doors);
+    this.logger.info(`the gateway listens on http://${host}:${this.server.listeners.port}`);
   },
   async stopped(this: Api) {
     this.gateway.stopping = true;
@@ -125,7 +125,7 @@ export const apiService = (platform: Platform): SchemaOf<Api> => ({
       visibility: 'protected',
       handler(this: Api) {
         const { host } = platform.settings;
-        const port = portOf(this.server);
+        const { port } = this.server.listeners;
         return { host, port, url: httpUrl(host, port) };
       },
     },

@@ -1,24 +1,34 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { openSharedPort } from '../../infra/local/cluster/shared-port.ts';
 import { itWhere } from '../../infra/toolchain/it-where.ts';
-import { drain, openServer, portOf } from './server.ts';
+import { drain, openServer } from './server.ts';
+import { turnsUntilTaken } from './turns.testing.ts';
 
 const SOMAXCONN = '/proc/sys/net/core/somaxconn';
+
+/** What a child says, but for what it asks of its supervisor. */
+const said = async (child: ChildProcess): Promise<unknown> => {
+  for (;;) {
+    const [message] = (await once(child, 'message')) as [unknown];
+    if (typeof message !== 'object') return message;
+  }
+};
 
 describe('a server that stops', () => {
   it('cuts off what does not finish within the time', async () => {
     const server = await openServer(() => {}, '127.0.0.1', 0);
-    const socket = connect(portOf(server), '127.0.0.1');
-    const arrived = once(server, 'request');
+    const socket = connect(server.listeners.port, '127.0.0.1');
+    const arrived = once(server.http, 'request');
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await arrived;
     const closed = once(socket, 'close');
     await drain(server, () => {}, { withinMs: 100 });
     await closed;
-    expect(server.listening).toBe(false);
+    expect(server.listeners.listening).toBe(false);
   });
 
   it('waits for requests that are on their way on idle connections, and takes no new ones', async () => {
@@ -28,7 +38,7 @@ describe('a server that stops', () => {
       '127.0.0.1',
       0,
     );
-    const port = portOf(server);
+    const port = server.listeners.port;
     const [busy, idle] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
     const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
     for (const socket of [busy, idle]) {
@@ -49,7 +59,7 @@ describe('a server that stops', () => {
 
   it('does not wait for connections that are idle, and may be stopped twice', async () => {
     const server = await openServer((_, response) => void response.end(), '127.0.0.1', 0);
-    const socket = connect(portOf(server), '127.0.0.1');
+    const socket = connect(server.listeners.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(socket, 'data');
     const begin = performance.now();
@@ -84,6 +94,39 @@ describe('a server that does not get to run for a while', () => {
       }
     },
   );
+});
+
+describe('a server with work to do', () => {
+  const WAITING = 64;
+
+  // One a turn, as a listener takes them, is a wait of seconds where a turn is full of requests on open connections.
+  it('takes connections that wait in far fewer turns of its loop than there are', async () => {
+    const server = await openServer((_, response) => void response.end(), '127.0.0.1', 0);
+    const sockets = Array.from({ length: WAITING }, () => connect(server.listeners.port, '127.0.0.1'));
+    const turns = await turnsUntilTaken(server, WAITING);
+    for (const socket of sockets) socket.destroy();
+    await drain(server, () => {});
+    expect(turns).toBeLessThanOrEqual(WAITING / 2);
+  });
+
+  it('takes them so on a port that it shares, too', async () => {
+    const shared = await openSharedPort('127.0.0.1', 0);
+    const child = fork(new URL('sharing-server.fixture.ts', import.meta.url), [String(WAITING)]);
+    child.on(
+      'message',
+      (message: object | number) => typeof message === 'object' && child.send('door', shared.door as never),
+    );
+    const sockets: Socket[] = [];
+    try {
+      expect(await said(child)).toBe('listening');
+      for (let n = 0; n < WAITING; n++) sockets.push(connect(shared.port, '127.0.0.1'));
+      expect(await said(child)).toBeLessThanOrEqual(WAITING / 2);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      child.kill('SIGKILL');
+      shared.close();
+    }
+  });
 });
 
 it.each([

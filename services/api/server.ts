@@ -1,12 +1,12 @@
 // The HTTP server: patient with the network, not with callers who keep it waiting; and how it stops.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../../brokers/problem.ts';
 import type { Door } from '../../mixins/platform.ts';
 import { render } from './failures.ts';
+import { listen, type Listeners } from './listeners.ts';
 
 /** How long a caller may take for the headers, in milliseconds. (Bodies: `body.ts`.) */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -33,12 +33,23 @@ export const LAST_REQUESTS_MS = 500;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** A server that listens. */
+export interface OpenServer {
+  readonly http: Server;
+  readonly listeners: Listeners;
+}
+
 /**
- * Opens the server, on a port of its own or on the door that was opened for it. Resolves when it listens.
+ * Opens the server, on a port of its own or on the doors that were opened for it. Resolves when it listens.
  * @throws Error with a sentence that names the address, if it cannot.
  */
-export async function openServer(handler: Handler, host: string, port: number, door?: Door): Promise<Server> {
-  const server = createServer(
+export async function openServer(
+  handler: Handler,
+  host: string,
+  port: number,
+  doors?: readonly Door[],
+): Promise<OpenServer> {
+  const http = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -49,22 +60,14 @@ export async function openServer(handler: Handler, host: string, port: number, d
     },
     handler,
   );
-  server.timeout = IDLE_TIMEOUT_MS;
-  server.maxConnections = CONNECTIONS_MAX;
-  server.on('clientError', answerBroken);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new Error(sentenceOf(error, host, port), { cause: error })),
-    );
-    if (door === undefined) server.listen(port, host, WAITING_MAX, resolve);
-    else server.listen(door, WAITING_MAX, resolve);
-  });
-  return server;
-}
-
-/** The port that the server listens on (chosen by the system, if 0 was asked for). */
-export function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
+  http.timeout = IDLE_TIMEOUT_MS;
+  http.on('clientError', answerBroken);
+  const where = { host, port, backlog: WAITING_MAX, connectionsMax: CONNECTIONS_MAX };
+  try {
+    return { http, listeners: await listen(http, doors === undefined ? where : { ...where, doors }) };
+  } catch (error) {
+    throw new Error(sentenceOf(error as NodeJS.ErrnoException, host, port), { cause: error });
+  }
 }
 
 /**
@@ -73,20 +76,19 @@ export function portOf(server: Server): number {
  * request; the handler answers with `Connection: close` meanwhile.
  */
 export async function drain(
-  server: Server,
+  { http, listeners }: OpenServer,
   endStreams: () => void,
   { withinMs = DRAIN_MS, lastRequestsMs = 0 }: { readonly withinMs?: number; readonly lastRequestsMs?: number } = {},
 ): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => server.once('close', resolve));
-  // The close of an HTTP server ends idle connections at once, with whatever is on its way on them; that of any server, none.
-  NetServer.prototype.close.call(server);
+  if (!listeners.listening) return;
+  const closed = listeners.close();
   endStreams();
   if (lastRequestsMs > 0) await Promise.race([closed, delay(lastRequestsMs)]);
-  server.close();
+  // Of an HTTP server: it looks after its connections no more.
+  http.close();
   // A connection becomes idle when its last answer is out; only then may it be closed.
-  const sweep = setInterval(() => server.closeIdleConnections(), 20);
-  const cutOff = setTimeout(() => server.closeAllConnections(), withinMs);
+  const sweep = setInterval(() => http.closeIdleConnections(), 20);
+  const cutOff = setTimeout(() => http.closeAllConnections(), withinMs);
   await closed;
   clearInterval(sweep);
   clearTimeout(cutOff);
