@@ -13,6 +13,7 @@ import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import type { ClientOptions, KafkaClient, TopicSettings } from './client.ts';
 import { mendClocks } from './kafkajs-clock.ts';
 import { kafkajsConsumer } from './kafkajs-consumer.ts';
+import { followedBy } from './kafkajs-groups.ts';
 import { mendJoins } from './kafkajs-join.ts';
 import { kafkajsProducer, protocolError } from './kafkajs-producer.ts';
 
@@ -119,7 +120,7 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
       ),
     members: (group) =>
       administer(async (admin) => (await admin.describeGroups([group])).groups[0]?.members.length ?? 0),
-    groups: () => administer(followed),
+    groups: () => administer(followedBy),
     positions: (group) =>
       administer(async (admin) =>
         (await admin.fetchOffsets({ groupId: group })).flatMap(({ topic, partitions }) =>
@@ -149,19 +150,6 @@ async function onceLed<T>(work: () => Promise<T>): Promise<T> {
       await delay(LEADERLESS.pauseMs);
     }
   }
-}
-
-/** What the members of each group have said that they follow. */
-async function followed(admin: Admin) {
-  const { groups } = await admin.listGroups();
-  if (groups.length === 0) return [];
-  const described = await admin.describeGroups(groups.map(({ groupId }) => groupId));
-  return described.groups.flatMap(({ groupId, members }) => {
-    const topics = members.flatMap(({ memberMetadata }) => {
-      return kafkajs.AssignerProtocol.MemberMetadata.decode(memberMetadata)?.topics ?? [];
-    });
-    return topics.length === 0 ? [] : [{ group: groupId, topics: [...new Set(topics)] }];
-  });
 }
 
 async function describe(

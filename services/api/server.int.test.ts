@@ -1,22 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { openSharedPort } from '../../infra/local/cluster/shared-port.ts';
 import { itWhere } from '../../infra/toolchain/it-where.ts';
 import { drain, openServer } from './server.ts';
 import { turnsUntilTaken } from './turns.testing.ts';
 
 const SOMAXCONN = '/proc/sys/net/core/somaxconn';
-
-/** What a child says, but for what it asks of its supervisor. */
-const said = async (child: ChildProcess): Promise<unknown> => {
-  for (;;) {
-    const [message] = (await once(child, 'message')) as [unknown];
-    if (typeof message !== 'object') return message;
-  }
-};
 
 describe('a server that stops', () => {
   it('cuts off what does not finish within the time', async () => {
@@ -107,25 +98,6 @@ describe('a server with work to do', () => {
     for (const socket of sockets) socket.destroy();
     await drain(server, () => {});
     expect(turns).toBeLessThanOrEqual(WAITING / 2);
-  });
-
-  it('takes them so on a port that it shares, too', async () => {
-    const shared = await openSharedPort('127.0.0.1', 0);
-    const child = fork(new URL('sharing-server.fixture.ts', import.meta.url), [String(WAITING)]);
-    child.on(
-      'message',
-      (message: object | number) => typeof message === 'object' && child.send('door', shared.door as never),
-    );
-    const sockets: Socket[] = [];
-    try {
-      expect(await said(child)).toBe('listening');
-      for (let n = 0; n < WAITING; n++) sockets.push(connect(shared.port, '127.0.0.1'));
-      expect(await said(child)).toBeLessThanOrEqual(WAITING / 2);
-    } finally {
-      for (const socket of sockets) socket.destroy();
-      child.kill('SIGKILL');
-      shared.close();
-    }
   });
 });
 

@@ -1,5 +1,6 @@
-// The port of the gateways can be opened on whatever HOST may name.
-import { createServer } from 'node:net';
+// The port of the gateways can be opened on whatever HOST may name, and its connections do not wait for each other.
+import { type ChildProcess, fork } from 'node:child_process';
+import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { expect, it } from '@jest/globals';
@@ -28,5 +29,30 @@ it('says who has a port that is taken, and what to do', async () => {
     expect(refusal).toBeInstanceOf(StartRefused);
   } finally {
     server.close();
+  }
+});
+
+/** What a child says, but for what it asks of its supervisor. */
+async function said(child: ChildProcess): Promise<unknown> {
+  for (;;) {
+    const [message] = (await once(child, 'message')) as [unknown];
+    if (typeof message !== 'object') return message;
+  }
+}
+
+it('is taken from in far fewer turns of a gateway than there are connections', async () => {
+  const waiting = 64;
+  const shared = await openSharedPort('127.0.0.1', 0);
+  const child = fork(new URL('sharing-server.fixture.ts', import.meta.url), [String(waiting)]);
+  child.on('message', (message) => typeof message === 'object' && child.send('door', shared.door as never));
+  const sockets: Socket[] = [];
+  try {
+    expect(await said(child)).toBe('listening');
+    for (let n = 0; n < waiting; n++) sockets.push(connect(shared.port, '127.0.0.1'));
+    expect(await said(child)).toBeLessThanOrEqual(waiting / 2);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    child.kill('SIGKILL');
+    shared.close();
   }
 });

@@ -42,17 +42,21 @@ export function createWire(url: string, withinMs: number = ANSWER_WITHIN_MS): Wi
       all['content-length'] = Buffer.byteLength(content);
     } else if (method === 'POST') all['content-length'] = 0;
     return new Promise((resolve) => {
+      let answered = false;
       const sent = request({ hostname, port, path, method, headers: all, agent }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', (error) => end({ error: sentence(error) }));
         response.on('end', () => {
-          const { statusCode = 0, headers: answered } = response;
-          end(read(statusCode, answered, Buffer.concat(chunks).toString()));
+          const { statusCode = 0, headers: own } = response;
+          end(read(statusCode, own, Buffer.concat(chunks).toString()));
         });
       });
-      const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${withinMs} ms`)), withinMs);
+      const giveUp = () => sent.destroy(new Error(`no answer within ${withinMs} ms`));
+      // Timers come before what has arrived: where this process stood still itself, the answer may be there already.
+      const timer = setTimeout(() => setImmediate(() => !answered && giveUp()), withinMs);
       const end = (reply: Reply) => {
+        answered = true;
         clearTimeout(timer);
         resolve(reply);
       };
