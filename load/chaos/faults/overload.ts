@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Operation, History } from '../history/operation.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
+import { takePrecedence } from './precedence.ts';
 import { lifting } from './witness.ts';
 
 /** How many times the usual rate is offered at the height of it. */
@@ -63,6 +64,7 @@ function overload(load: Load): Fault {
       world.say(`${OVERLOAD_FACTOR} × ${load.perSecond} operations a second`);
       // The workload goes on beside it and is one of the ten.
       let burst = none();
+      const giveWay = takePrecedence();
       const ended: Promise<void>[] = [];
       const end = () => {
         const ending = burst.stop();
@@ -81,6 +83,7 @@ function overload(load: Load): Fault {
         }
       } catch (error) {
         end();
+        giveWay();
         throw error;
       }
       let heightTo = 0;
@@ -92,6 +95,7 @@ function overload(load: Load): Fault {
             end();
             await Promise.all(ended);
           } finally {
+            giveWay();
             isLifted();
           }
         },
