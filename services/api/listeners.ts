@@ -3,7 +3,7 @@
 //   door, door, …   (opened by a supervisor, the same socket each time) ─┐
 //   port, port, …   (SO_REUSEPORT, where the system spreads over them)  ─┴─► one HTTP server
 //
-// libuv takes one connection per listener and turn of the loop (since 1.45, https://github.com/libuv/libuv/pull/3696). Turns
+// libuv takes one connection per listener and turn of the loop (since 2022, https://github.com/libuv/libuv/pull/3696). Turns
 // are long where open connections are busy, and new ones then wait: 600 of them 7.3 s behind 40 busy ones with one listener,
 // 0.9 s with four or more (a server that works 1 ms per request, 2 cores).
 
@@ -12,7 +12,7 @@ import { type AddressInfo, createServer, type ListenOptions, Server as NetServer
 import type { Door } from '../../mixins/platform.ts';
 
 /** On one port. */
-export const LISTENERS = 8;
+export const LISTENERS = 128;
 
 export interface Where {
   readonly host: string;

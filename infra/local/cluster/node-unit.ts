@@ -4,6 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { letWait } from '../niceness.ts';
 import type { Door } from '../../../mixins/platform.ts';
 import { type Running, startServer } from '../servers/server-process.ts';
 import type { Unit } from '../servers/supervisor.ts';
@@ -63,7 +64,11 @@ export function nodeUnit({ node, environment, after, folder, mark, door, program
       signal,
       stopMs: STOP_MS,
       ipc: true,
-      onSpawn: (child) => listen(child, door, () => (ready = true)),
+      onSpawn(child) {
+        // A gateway refuses what is too much for the others: it must not wait behind them.
+        if (node.service !== 'api') letWait(child);
+        listen(child, door, () => (ready = true));
+      },
     });
   }
 }

@@ -20,6 +20,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { letWait } from '../niceness.ts';
 import { StartRefused, writeDurably } from '../data-dir.ts';
 import { ensureCached } from './cache.ts';
 import { demandJava, ensureJars, jarsOf, javaServer, missingJava } from './java.ts';
@@ -121,6 +122,7 @@ export async function startKafkaNode(
     isReady: () => serves(node, clusterId),
     mark,
     signal,
+    onSpawn: letWait,
     ...(nodes.length > 1 && { stopMs: STOP_OF_SEVERAL_MS }),
   });
 }
