@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Child, type ChildOptions, freePort, startChild } from './processes.ts';
 
@@ -96,7 +97,13 @@ it('takes coming back on another port for a failure', async () => {
   const gaveUp = new Promise<string>((resolve) => (onGiveUp = resolve));
   const child = await start({ args: program(server).args(0), onGiveUp, pauseMaxMs: 10 });
   process.kill(child.pid as number, 'SIGKILL');
+  // Of the free ports it may get the same one again by chance.
+  const taken = createServer();
+  const take = () => taken.listen(child.port, '127.0.0.1');
+  taken.on('error', () => setImmediate(take));
+  take();
   expect(await gaveUp).toContain('failed 10 times in a row');
+  taken.close();
 });
 
 it('tells why the first start failed', async () => {

@@ -48,7 +48,15 @@ it('is taken from in far fewer turns of a gateway than there are connections', a
   const sockets: Socket[] = [];
   try {
     expect(await said(child)).toBe('listening');
-    for (let n = 0; n < waiting; n++) sockets.push(connect(shared.port, '127.0.0.1'));
+    // All of them wait before the first is taken.
+    child.kill('SIGSTOP');
+    const connected = Array.from({ length: waiting }, () => {
+      const socket = connect(shared.port, '127.0.0.1');
+      sockets.push(socket);
+      return once(socket, 'connect');
+    });
+    await Promise.all(connected);
+    child.kill('SIGCONT');
     expect(await said(child)).toBeLessThanOrEqual(waiting / 2);
   } finally {
     for (const socket of sockets) socket.destroy();
