@@ -1,4 +1,4 @@
-// The client of kafkajs 2.2.4, with its faults worked around. The only file that imports it.
+// The client of kafkajs 2.2.4, with its faults worked around. Only the files kafkajs-*.ts import it.
 //
 // - Each connection asks itself every millisecond whether something waits: `restQueues` has it ask when something does.
 // - It measures time with the wall clock, which may jump: `mendClocks` gives it another one.

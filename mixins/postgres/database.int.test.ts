@@ -339,6 +339,16 @@ async function openWay() {
   return way;
 }
 
+/** A context that is reached by such a way, in which the actor `a` has its first version. */
+async function openContextByWay() {
+  const way = await openWay();
+  const context = await testDatabase();
+  const database = await context.again({ url: way.url });
+  const store = postgresStore({ database, actor: 'order' });
+  expect((await store.commit([change('a', 0)])).size).toBe(1);
+  return { way, context, database, store };
+}
+
 /** ErrorResponse of a PostgreSQL that replays its log. */
 const RECOVERING = (() => {
   const fields = 'SFATAL\0VFATAL\0C57P03\0Mthe database system is in recovery mode\0\0';
@@ -348,11 +358,7 @@ const RECOVERING = (() => {
 })();
 
 it('gives up a connection that is frozen, and opens another one when the way is free', async () => {
-  const way = await openWay();
-  const context = await testDatabase();
-  const database = await context.again({ url: way.url });
-  const store = postgresStore({ database, actor: 'order' });
-  expect((await store.commit([change('a', 0)])).size).toBe(1);
+  const { way, context, database, store } = await openContextByWay();
   way.state = 'frozen';
   const [committed, read] = await Promise.all([
     failure(store.commit([change('a', 1)])),
@@ -368,11 +374,7 @@ it('gives up a connection that is frozen, and opens another one when the way is 
 }, 30_000);
 
 it('leaves a server that recovers from a crash alone, and is there when it is', async () => {
-  const way = await openWay();
-  const context = await testDatabase();
-  const database = await context.again({ url: way.url });
-  const store = postgresStore({ database, actor: 'order' });
-  expect((await store.commit([change('a', 0)])).size).toBe(1);
+  const { way, context, database, store } = await openContextByWay();
   way.state = 'recovering';
   way.cut();
   const started = performance.now();
