@@ -149,6 +149,19 @@ describe('a bulkhead', () => {
   });
 });
 
+describe('a call whose time is over', () => {
+  it('is under way no more, and does not hold up the stop of its caller', async () => {
+    // oxlint-disable-next-line eslint/no-underscore-dangle -- Moleculer's name for what it waits for when it stops
+    const running = (caller as unknown as { readonly _trackedContexts: readonly unknown[] })._trackedContexts;
+    const { pendingRequests } = caller.transit as unknown as { readonly pendingRequests: ReadonlyMap<string, object> };
+    const hear = deafen();
+    expect(await outcome(caller.call('things.get', {}, { timeout: 20 }))).toBe('unavailable');
+    hear();
+    await until('nothing is under way', () => pendingRequests.size + running.length === 0);
+    expect(await caller.call('things.get')).toBe('got');
+  });
+});
+
 describe('without a connection', () => {
   it('calls are refused at once; reads that ask for it are repeated until it is back', async () => {
     const tx = caller.transit?.tx as { connected: boolean };

@@ -8,6 +8,7 @@ import { Discoverer } from './brokers/discoverer.ts';
 import { failover } from './brokers/failover.ts';
 import { NatsTransporter } from './brokers/nats-transporter.ts';
 import { RENDEZVOUS, RendezvousStrategy } from './brokers/rendezvous.ts';
+import { timeouts } from './brokers/timeouts.ts';
 import type { Settings } from './mixins/settings.ts';
 
 /** How long a call may take before its caller gives up, in milliseconds; well above every wait of our own. */
@@ -55,14 +56,14 @@ function clusterOptions(natsUrl: string, nodeId: string): BrokerOptions {
     tracking: { enabled: true, shutdownTimeout: DRAIN_MS },
     circuitBreaker: breakerOptions,
     retryPolicy: { enabled: false, ...RETRY, check: ({ name }: Error) => name === 'BrokerDisconnectedError' },
-    // Moleculer's own, each wrapping those before it; only the breaker has another place.
+    // Moleculer's own, each wrapping those before it; only the breaker has another place. Moleculer takes functions of the
+    // broker, though it declares only objects and names.
     internalMiddlewares: false,
     middlewares: [
       'ActionHook',
       'Bulkhead',
       'ContextTracker',
-      'Timeout',
-      // Moleculer takes functions of the broker, though it declares only objects and names.
+      timeouts as never,
       breakers as never,
       'Retry',
       'Fallback',

@@ -7,9 +7,10 @@
 // The silent or lost node may have done what was asked, or do it later: whatever is called must bear a repeat, as commands
 // do by the id that the gateway gives them. A call with a stream, or to a node by name, is never repeated.
 
-import { type CallingOptions, type Context, Errors, type Middleware, type ServiceBroker } from 'moleculer';
+import type { CallingOptions, Context, Middleware, ServiceBroker } from 'moleculer';
 import { isNodeStopping } from './problem.ts';
 import type { PlacementOptions } from './rendezvous.ts';
+import { giveUp } from './timeouts.ts';
 
 /** How often one call is tried, the first time included. */
 export const ATTEMPTS_MAX = 3;
@@ -141,25 +142,10 @@ function plan(broker: ServiceBroker, action: string, params: unknown, options: O
   };
 }
 
-/** The part of Moleculer's transit that is needed here. */
-interface Transit {
-  readonly pendingRequests: ReadonlyMap<string, { reject(error: Error): void }>;
-  removePendingRequest(id: string): void;
-  readonly tx: { isSilent?(nodeId: string): boolean };
-}
-
 /** Whether a node answers nothing any more; a transporter that cannot tell makes every late answer silence. */
 function isSilent(broker: ServiceBroker, nodeId: string): boolean {
-  const { tx } = broker.transit as unknown as Transit;
+  const { tx } = broker.transit as unknown as { readonly tx: { isSilent?(nodeId: string): boolean } };
   return tx.isSilent?.(nodeId) ?? true;
-}
-
-/** Ends an attempt as its time-out would: whoever counts the unanswered, such as the breaker, counts it. */
-function giveUp(broker: ServiceBroker, id: string, action: string, nodeID: string): void {
-  const transit = broker.transit as unknown as Transit;
-  const request = transit.pendingRequests.get(id);
-  transit.removePendingRequest(id);
-  request?.reject(new Errors.RequestTimeoutError({ action, nodeID }));
 }
 
 function limitsOf(broker: ServiceBroker, action: string, options: Options) {

@@ -169,7 +169,13 @@ function aliasOf({ method, path }: Route): string {
 }
 
 /** Gives a request its id (the caller's, if it is sane) and carries the caller's trace on. */
-function identifyRequest(options: { requestID?: string; meta?: object }, { headers }: GatewayRequest): void {
+function identifyRequest(
+  options: { requestID?: string; meta?: object; tracking?: boolean },
+  { headers }: GatewayRequest,
+): void {
+  // The server drains by itself. Moleculer, before it stops the service, would wait for a moment without any request: a busy
+  // gateway has none.
+  options.tracking = false;
   // moleculer-web takes a request that asks by OPTIONS about a method for one of that method, and would run it.
   delete headers['access-control-request-method'];
   const id = headers['x-request-id'];

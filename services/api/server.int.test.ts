@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { ServiceBroker, type ServiceSchema } from 'moleculer';
 import { itWhere } from '../../infra/toolchain/it-where.ts';
 import { drain, openServer } from './server.ts';
+import { startStubShop } from './stub-shop.ts';
 import { turnsUntilTaken } from './turns.testing.ts';
 
 const SOMAXCONN = '/proc/sys/net/core/somaxconn';
@@ -57,6 +59,35 @@ describe('a server that stops', () => {
     await drain(server, () => {}, { withinMs: 10_000 });
     await drain(server, () => {}, { withinMs: 10_000 });
     expect(performance.now() - begin).toBeLessThan(5_000);
+  });
+});
+
+describe('a gateway that stops', () => {
+  const GIVE_UP_MS = 5_000;
+
+  // Moleculer waits first for a moment in which nothing runs, and while it waits new requests come in.
+  it('takes no new requests from then on, and answers those that it has', async () => {
+    const broker = new ServiceBroker({
+      logger: false,
+      nodeID: `stops-${process.pid}`,
+      tracking: { enabled: true, shutdownTimeout: 60_000 },
+    });
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: answered, resolve: answer } = Promise.withResolvers<object>();
+    const products: ServiceSchema = { name: 'products', actions: { get: () => (ask(), answered) } };
+    const shop = await startStubShop([products], {}, broker);
+    const calling = shop.call('/api/v1/products/p-1');
+    await asked;
+    const stopping = shop.stop();
+    try {
+      const giveUpAt = performance.now() + GIVE_UP_MS;
+      while (await shop.call('/health/live').catch(() => undefined))
+        if (performance.now() > giveUpAt) throw new Error('it goes on taking requests');
+    } finally {
+      answer({});
+      expect((await calling).status).toBe(200);
+      await stopping;
+    }
   });
 });
 
