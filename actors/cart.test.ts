@@ -124,6 +124,14 @@ describe('a merge', () => {
     expect(when(closed, freeze('u2'))).toMatchObject({ refused: 'cart-is-frozen' });
   });
 
+  it('leaves an empty cart as it is, for it may still be used', () => {
+    expect(when(given(), freeze('u1'))).toEqual([]);
+    // One that was frozen stays so, whatever has gone out of it.
+    const emptied = after(after(frozen, gone('apple')), gone('pear'));
+    expect(emptied).toMatchObject({ status: 'frozen', lines: [] });
+    expect(when(emptied, freeze('u2'))).toMatchObject({ refused: 'cart-is-frozen' });
+  });
+
   it('keeps the lines of a frozen cart as they are', () => {
     expect(when(frozen, set('plum', 1))).toMatchObject({ refused: 'cart-is-frozen' });
     expect(when(frozen, remove('apple'))).toMatchObject({ refused: 'cart-is-frozen' });

@@ -111,6 +111,8 @@ function decide(cart: Cart, command: At<CartCommand>): readonly CartEvent[] | Re
       if (cart.merge?.userId === command.data.userId) return [];
       if (cart.merge !== undefined)
         return refuse('cart-is-frozen', 'this cart is being merged into the cart of another user');
+      // There is nothing to take from it, and its guest may still put something in.
+      if (cart.lines.length === 0) return [];
       return [{ type: 'Frozen', data: { userId: command.data.userId, at: command.at } }];
     case 'Absorb':
       return absorb(cart, command.data);

@@ -7,7 +7,8 @@ import { type Chance, chanceOf } from '../../actors/scheduler.simulation.ts';
 import { inVirtualTime } from '../../mixins/virtual-time.testing.ts';
 import { tellStory } from './crash-points/run.ts';
 import type { CrashPoint } from './crash-points/shop.ts';
-import { stories, type Story } from './crash-points/stories.ts';
+import { stories } from './crash-points/stories.ts';
+import type { Story } from './crash-points/story.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const RUNS = Number(process.env['RUNS'] ?? 3_000);

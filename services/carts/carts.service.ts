@@ -135,7 +135,7 @@ export const cartsService = (
         if (guestId === undefined) return { merged: false, reason: 'unauthenticated' };
         const note = (cartId: string, productIds: readonly string[]) =>
           this.index.note(cartId, productIds, expiryOf(cartId));
-        return await mergeCart({ store: this.store, host: this.host, note }, guestId, ctx.params.userId);
+        return await mergeCart({ host: this.host, note }, guestId, ctx.params.userId);
       },
     },
     /** What an order of this cart would hold: for `orders.place`, on behalf of the caller. */

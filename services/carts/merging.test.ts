@@ -1,9 +1,9 @@
 // I13: merging carts is idempotent and loses no line, whatever is interrupted.
 // Method: the real host over the memory store; the node dies before or after any step, and another one begins anew.
 import { describe, expect, it } from '@jest/globals';
-import { type Cart, cartActor, type CartCommand, type CartLine, cartIdOfUser } from '../../actors/cart.ts';
+import { type Cart, cartActor, type CartLine, cartIdOfUser } from '../../actors/cart.ts';
 import { LINES_MAX } from '../../actors/order.ts';
-import { createHost, type Host } from '../../mixins/host.ts';
+import { createHost } from '../../mixins/host.ts';
 import { memoryStore } from '../../mixins/memory-store.ts';
 import { mergeCart, type MergingParts, readCart } from './merging.ts';
 
@@ -14,8 +14,7 @@ const lines = (cart: Cart) => Object.fromEntries(cart.lines.map(({ productId, qu
 async function shop() {
   const store = memoryStore('cart');
   const noted: (readonly [string, readonly string[]])[] = [];
-  const node = (): MergingParts & { readonly host: Host<Cart, CartCommand> } => ({
-    store,
+  const node = (): MergingParts => ({
     host: createHost({
       actor: cartActor,
       store,
@@ -102,10 +101,9 @@ describe('a merge', () => {
       if (name === step) throw new Error('killed');
       return result;
     };
-    const { store, host, note } = node();
+    const { host, note } = node();
     const tell: typeof host.tell = (id, command, options) => dying(command.type, () => host.tell(id, command, options));
     const victim = {
-      store,
       host: { ...host, tell },
       note: (...pair: Parameters<typeof note>) => dying('note', () => note(...pair)),
     };

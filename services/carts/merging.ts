@@ -1,9 +1,9 @@
 // A guest's cart becomes a part of the user's: before the login answers, once, and without losing a line.
 //
-//   Freeze (for this user) ─► read its lines ─► note them in the index ─► Absorb (once per merge) ─► Close
+//   Freeze (for this user) ─► note its lines in the index ─► Absorb (once per merge) ─► Close
 //
 // Every step is idempotent and decided by the carts themselves, so a merge that was interrupted anywhere is begun anew,
-// here or on another node, even beside one that still runs. The lines that are read are those of a frozen cart.
+// here or on another node, even beside one that still runs. A login waits for all of them, so there is none too many.
 
 import { randomUUID } from 'node:crypto';
 import { type Cart, type CartCommand, cartActor, cartIdOfUser, mergeOf } from '../../actors/cart.ts';
@@ -19,7 +19,6 @@ export interface Versioned {
 export type Merged = { readonly merged: true } | { readonly merged: false; readonly reason: string };
 
 export interface MergingParts {
-  readonly store: ActorStore;
   readonly host: Host<Cart, CartCommand>;
   /** Notes which products the cart is about to hold. */
   readonly note: (cartId: string, productIds: readonly string[]) => Promise<void>;
@@ -32,13 +31,11 @@ export async function readCart(store: ActorStore, id: string): Promise<Versioned
 }
 
 /** Merges the guest cart into the user's own. */
-export async function mergeCart({ store, host, note }: MergingParts, guestId: string, userId: string): Promise<Merged> {
+export async function mergeCart({ host, note }: MergingParts, guestId: string, userId: string): Promise<Merged> {
   const tell = async (id: string, command: CartCommand): Promise<Told<Cart>> =>
     // A fresh id each time: the carts know by themselves what has been done.
     host.tell(id, command, { commandId: `merge/${randomUUID()}` });
 
-  const { cart: before } = await readCart(store, guestId);
-  if (before.status === 'open' && before.lines.length === 0) return { merged: true };
   const frozen = await tell(guestId, { type: 'Freeze', data: { userId } });
   if (frozen.refused !== undefined) return { merged: false, reason: frozen.refused.refused };
 

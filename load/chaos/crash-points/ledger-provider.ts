@@ -11,8 +11,9 @@ import {
 } from '../../../mixins/provider.ts';
 
 /**
- * A provider over a fresh ledger. `tok_declined` is declined, every other token succeeds, but of `tok_charged_silently` no
- * answer comes, and of `tok_silent` neither answer nor charge. `close` it.
+ * A provider over a fresh ledger. Tokens that begin with `tok_declined` are declined, all others succeed; but of those
+ * that end with `_silently` no answer comes, of those with `_at_last` only to the second call, and of `tok_silent` neither
+ * answer nor charge, until it is voided. `close` it.
  */
 export function ledgerProvider() {
   const book = openLedger(':memory:');
@@ -20,13 +21,13 @@ export function ledgerProvider() {
     name: 'simulated',
     async charge({ paymentId, orderId, amount, token }) {
       const at = Date.now();
-      const verdict =
-        token === 'tok_declined'
-          ? ({ status: 'declined', reason: 'card-declined', at, readyAt: at } as const)
-          : ({ status: 'succeeded', reason: null, at, readyAt: at } as const);
-      if (token === 'tok_silent') throw new ProviderUnknown('timeout', 'nothing was heard');
-      const { outcome } = allowed(() => book.charge({ paymentId, orderId, amount }, verdict));
-      if (token === 'tok_charged_silently') throw new ProviderUnknown('timeout', 'nothing was heard');
+      const verdict = token.startsWith('tok_declined')
+        ? ({ status: 'declined', reason: 'card-declined', at, readyAt: at } as const)
+        : ({ status: 'succeeded', reason: null, at, readyAt: at } as const);
+      const silence = new ProviderUnknown('timeout', 'nothing was heard');
+      if (token === 'tok_silent' && book.find(paymentId) === undefined) throw silence;
+      const { known, outcome } = allowed(() => book.charge({ paymentId, orderId, amount }, verdict));
+      if (token.endsWith('_silently') || (token.endsWith('_at_last') && !known)) throw silence;
       return outcomeOf(outcome);
     },
     async void(paymentId) {

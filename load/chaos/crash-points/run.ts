@@ -17,7 +17,7 @@ import { partitionsOf } from '../../../brokers/topics.ts';
 import { pause } from '../../../mixins/virtual-time.testing.ts';
 import { openShop, type ShopOptions, type SmallShop } from './shop.ts';
 import { type SagaActor, sagaActors } from './steps.ts';
-import { KEY, ORDER, type Outcome, type Story, USER } from './stories.ts';
+import { KEY, ORDER, type Outcome, type Story, USER } from './story.ts';
 
 /** How long everything may take to come to rest, in milliseconds. */
 const REST_MS = 60_000;
@@ -100,7 +100,6 @@ function clientOf(shop: SmallShop) {
     tell,
     until,
     untilAnswered,
-    storeOf: shop.storeOf,
     hostOf: shop.hostOf,
     order: (command: OrderCommand) => tell('order', ORDER, command),
     untilStatus: (status: OrderStatus) =>
