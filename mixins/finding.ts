@@ -22,6 +22,8 @@ export interface Finding {
   readonly wrong: readonly string[];
   /** All that was looked at, if that was not everything: `the newest 200`. */
   readonly partly?: string;
+  /** How many more of them there were, that nothing can be said of; missing: nobody counted. */
+  readonly unseen?: number;
 }
 
 export interface Examination {
@@ -29,7 +31,7 @@ export interface Examination {
   look(count: number): void;
   /** One of them is not as it should be, or `count` of them, of which these are examples. */
   wrong(examples: string | readonly string[], count?: number): void;
-  finding(partly?: string): Finding;
+  finding(partly?: string, unseen?: number): Finding;
 }
 
 /** Begins to look into an invariant; `of` names what is counted, in the plural. */
@@ -43,7 +45,7 @@ export function examine(invariant: string, claim: string, of: string): Examinati
       wrongCount += count ?? examples.length;
       sentences.push(...examples.slice(0, EXAMPLES_MAX - sentences.length));
     },
-    finding: (partly) => ({
+    finding: (partly, unseen) => ({
       invariant,
       claim,
       looked,
@@ -51,6 +53,7 @@ export function examine(invariant: string, claim: string, of: string): Examinati
       wrongCount,
       wrong: sentences,
       ...(partly === undefined ? {} : { partly }),
+      ...(unseen === undefined ? {} : { unseen }),
     }),
   };
 }

@@ -13,10 +13,12 @@ import { fileURLToPath } from 'node:url';
 import { missingForEdges } from '../../infra/local/cluster/cluster.fixture.ts';
 import { createProgress } from '../progress.ts';
 import { campaign } from './campaign.ts';
-import { type CampaignWish, type MergeWish, readWish, WrongWords } from './command.ts';
-import { pageOf } from './report/page.ts';
-import { type Bars, failures, merged, type Result } from './report/result.ts';
+import { type CampaignWish, commandOf, type MergeWish, readWish, WrongWords } from './command.ts';
 import { profiles } from './profiles.ts';
+import { caveatsOf, impossibleKinds } from './report/caveats.ts';
+import { isWhole, merged } from './report/merging.ts';
+import { pageOf } from './report/page.ts';
+import { type Bars, failures, type Restricted, type Result } from './report/result.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SEED_LIMIT = 2 ** 32;
@@ -37,18 +39,32 @@ function keep(folder: string, result: Result): void {
   writeFileSync(join(folder, 'report.json'), `${JSON.stringify(result)}\n`);
 }
 
-async function write(folder: string, result: Result, bars: Bars, command: string): Promise<void> {
+/** Draws the page, and says how it went. @returns the exit status */
+async function finish(folder: string, result: Result): Promise<number> {
+  const bars = isWhole(result, profiles[result.profile]) ? profiles[result.profile].atLeast : PART_BARS;
   keep(folder, result);
-  writeFileSync(join(folder, 'report.html'), await pageOf(result, bars, command));
+  writeFileSync(join(folder, 'report.html'), await pageOf(result, bars, commandOf(askedFor(result))));
+  return tell(result, bars, folder);
 }
 
-/** Says how it went. @returns the exit status */
+/** What brings about the same result, in parts or as one. */
+function askedFor({ profile: name, seed, wanted, restricted = {} }: Result): Omit<CampaignWish, 'out'> {
+  const profile = profiles[name];
+  const [first, last] = [Math.min(...wanted), Math.min(Math.max(...wanted), profile.runs)];
+  return { profile, seed, runs: { first, last }, ...restricted };
+}
+
+/** @returns the exit status */
 function tell(result: Result, bars: Bars, folder: string): number {
   const wrong = failures(result, bars);
   for (const sentence of wrong) console.error(`  ${sentence}`);
+  for (const sentence of caveatsOf(result)) console.log(`  ${sentence}`);
   const operations = result.runs.reduce((sum, run) => sum + run.operations.all, 0);
+  const impossible = [...impossibleKinds(result.runs).keys()];
+  const verdict = wrong.length === 0 ? 'nothing was lost, doubled or oversold' : 'FAILED';
+  const untried = impossible.length === 0 ? '' : ` (impossible here, and not tried: ${impossible.join(', ')})`;
   console.log(
-    `chaos: ${result.runs.length} runs, ${operations.toLocaleString('en')} operations, seed ${result.seed}: ${wrong.length === 0 ? 'nothing was lost, doubled or oversold' : 'FAILED'}; ${relative(process.cwd(), folder)}/report.html`,
+    `chaos: ${result.runs.length} runs, ${operations.toLocaleString('en')} operations, seed ${result.seed}: ${verdict}${untried}; ${relative(process.cwd(), folder)}/report.html`,
   );
   return wrong.length === 0 ? 0 : 1;
 }
@@ -60,20 +76,17 @@ async function make(wish: CampaignWish): Promise<number> {
     return 1;
   }
   const { profile, seed, runs, kinds, target } = wish;
-  const isAll = kinds === undefined && target === undefined;
-  const isWhole = runs.first === 1 && runs.last === profile.runs && isAll;
-  const bars = isWhole ? profile.atLeast : PART_BARS;
-  const part = isWhole ? '' : `-${runs.first}-${runs.last}`;
+  const restricted: Restricted = {
+    ...(kinds === undefined ? {} : { kinds }),
+    ...(target === undefined ? {} : { target }),
+  };
+  const isRestricted = Object.keys(restricted).length > 0;
+  const isAll = runs.first === 1 && runs.last === profile.runs && !isRestricted;
+  const part = isAll ? '' : `-${runs.first}-${runs.last}`;
   const folder = wish.out ?? join(ROOT, '.cache', 'chaos', `${profile.name}-${seed}${part}-${Date.now().toString(36)}`);
   mkdirSync(folder, { recursive: true });
-  const words = [
-    `--profile ${profile.name} --seed ${seed}`,
-    ...(runs.first === 1 && runs.last === profile.runs ? [] : [`--runs ${runs.first}-${runs.last}`]),
-    ...(kinds === undefined ? [] : [`--fault ${kinds.join(',')}`]),
-    ...(target === undefined ? [] : [`--target ${target}`]),
-  ];
-  const command = `npm run chaos -- ${words.join(' ')}`;
-  console.log(`chaos: ${command}`);
+  const told = (result: Result): Result => (isRestricted ? { ...result, restricted } : result);
+  console.log(`chaos: ${commandOf(wish)}`);
   const breaker = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => breaker.abort(new Error(`${signal}: broken off`)));
@@ -92,21 +105,25 @@ async function make(wish: CampaignWish): Promise<number> {
     },
     show: process.stderr.isTTY ? (what, done, all) => progress.show(what, done, all) : () => undefined,
     // The page is drawn at the end: a hundred plots take seconds.
-    onRun: (sofar) => keep(folder, sofar),
+    onRun: (sofar) => keep(folder, told(sofar)),
     signal: breaker.signal,
   });
   progress.end();
-  await write(folder, result, bars, command);
-  return tell(result, bars, folder);
+  return await finish(folder, told(result));
 }
 
 async function merge({ merge: files, out }: MergeWish): Promise<number> {
-  const result = merged(files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Result));
-  const isWhole = result.runs.length >= profiles[result.profile].runs;
-  const bars = isWhole ? profiles[result.profile].atLeast : PART_BARS;
-  const folder = out ?? join(ROOT, '.cache', 'chaos', `${result.profile}-${result.seed}-merged`);
-  await write(folder, result, bars, `npm run chaos -- --profile ${result.profile} --seed ${result.seed}`);
-  return tell(result, bars, folder);
+  const result = together(files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Result));
+  return await finish(out ?? join(ROOT, '.cache', 'chaos', `${result.profile}-${result.seed}-merged`), result);
+}
+
+/** What does not belong together is a mistake of whoever named it. */
+function together(parts: readonly Result[]): Result {
+  try {
+    return merged(parts);
+  } catch (error) {
+    throw new WrongWords(`--merge: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 try {

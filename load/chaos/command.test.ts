@@ -1,6 +1,6 @@
 // Every word of the command line is understood, or told what would be.
 import { describe, expect, it } from '@jest/globals';
-import { readWish } from './command.ts';
+import { commandOf, readWish } from './command.ts';
 import { profiles } from './profiles.ts';
 
 describe('npm run chaos', () => {
@@ -43,5 +43,24 @@ describe('npm run chaos', () => {
     ['nightly', /not understood/],
   ])('refuses %s', (words, sentence) => {
     expect(() => readWish(words.split(' '), 1)).toThrow(sentence);
+  });
+});
+
+describe('the command of a result', () => {
+  const { nightly } = profiles;
+  const whole = { profile: nightly, seed: 7, runs: { first: 1, last: 120 } };
+
+  it('says what was asked for, and no more', () => {
+    expect(commandOf(whole)).toBe('npm run chaos -- --profile nightly --seed 7');
+    expect(commandOf({ ...whole, runs: { first: 41, last: 80 } })).toBe(
+      'npm run chaos -- --profile nightly --seed 7 --runs 41-80',
+    );
+  });
+
+  it('says which faults were let in, and is understood again', () => {
+    const some = { ...whole, kinds: ['kill', 'nats'], target: 'orders' } as const;
+    const command = commandOf(some);
+    expect(command).toBe('npm run chaos -- --profile nightly --seed 7 --fault kill,nats --target orders');
+    expect(readWish(command.split(' ').slice(4), 1)).toEqual({ ...some, out: undefined });
   });
 });

@@ -1,4 +1,4 @@
-// What `npm run chaos` was asked for: words from the command line, or a sentence that says what is wrong with them.
+// What `npm run chaos` was asked for: words from the command line, or a sentence that says what is wrong with them. And back.
 
 import { parseArgs } from 'node:util';
 import { type FaultKind, faultKinds } from './faults/fault.ts';
@@ -58,6 +58,17 @@ export function readWish(words: readonly string[], drawn: number): CampaignWish 
     ...(values.target === undefined ? {} : { target: values.target }),
     out: values.out,
   };
+}
+
+/** What asks for the same again. */
+export function commandOf({ profile, seed, runs, kinds, target }: Omit<CampaignWish, 'out'>): string {
+  const words = [
+    `--profile ${profile.name} --seed ${seed}`,
+    ...(runs.first === 1 && runs.last === profile.runs ? [] : [`--runs ${runs.first}-${runs.last}`]),
+    ...(kinds === undefined ? [] : [`--fault ${kinds.join(',')}`]),
+    ...(target === undefined ? [] : [`--target ${target}`]),
+  ];
+  return `npm run chaos -- ${words.join(' ')}`;
 }
 
 function parsed(words: readonly string[]) {

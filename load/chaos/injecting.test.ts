@@ -1,6 +1,7 @@
 // Faults are brought about, taken away again and told with their evidence, also when something goes wrong with them.
 import { describe, expect, it } from '@jest/globals';
 import { type Fault, type FaultKind, faultKinds, type FaultSource } from './faults/fault.ts';
+import type { History } from './history/operation.ts';
 import { injectAll } from './injecting.ts';
 import type { Step } from './schedule.ts';
 import type { World } from './world.ts';
@@ -8,12 +9,18 @@ import type { World } from './world.ts';
 interface Scene {
   readonly happened: string[];
   readonly said: string[];
+  readonly impossible: { readonly kind: FaultKind; readonly why: string }[];
   readonly world: World;
 }
 
 function scene(signal = new AbortController().signal): Scene {
   const said: string[] = [];
-  return { happened: [], said, world: { say: (what: string) => said.push(what), signal } as unknown as World };
+  return {
+    happened: [],
+    said,
+    impossible: [],
+    world: { say: (what: string) => said.push(what), signal } as unknown as World,
+  };
 }
 
 function fault(
@@ -37,20 +44,27 @@ function fault(
   };
 }
 
-function inject(scenery: Scene, faults: Partial<Record<FaultKind, readonly Fault[]>>, steps: readonly Step[]) {
+function inject(
+  scenery: Scene,
+  faults: Partial<Record<FaultKind, readonly Fault[]>>,
+  steps: readonly Step[],
+  history: History = [],
+) {
   const sources = Object.fromEntries(
     faultKinds.map((kind): [FaultKind, FaultSource] => [kind, () => faults[kind] ?? []]),
   ) as Record<FaultKind, FaultSource>;
-  return injectAll({
+  const judging = injectAll({
     world: scenery.world,
     sources,
     steps,
     seed: 1,
     faults: [],
+    impossible: scenery.impossible,
     faultMaxMs: 10,
     history: async () => [],
     now: () => performance.now(),
   });
+  return judging.then((judge) => judge(history));
 }
 
 const once = (...kinds: FaultKind[]): Step => ({ afterMs: 0, kinds });
@@ -79,6 +93,7 @@ describe('faults', () => {
     const here = scene();
     const impossible = fault(here, 'the disk', { impossible: 'there is no cgroup to slow it' });
     expect(await inject(here, { 'slow-disk': [impossible] }, [once('slow-disk')])).toEqual([]);
+    expect(here.impossible).toEqual([{ kind: 'slow-disk', why: 'there is no cgroup to slow it' }]);
     expect(here.said.join()).toContain('there is no cgroup to slow it');
   });
 
@@ -103,6 +118,30 @@ describe('faults', () => {
       { refused: 'no such process', evidence: [] },
       { error: 'it stays away', evidence: [] },
     ]);
+  });
+
+  it('are judged by the whole history, when every call has its answer', async () => {
+    const here = scene();
+    const late = { id: 7, at: 0 } as History[number];
+    const judged = fault(here, 'orders-1', {
+      inject: async () => ({
+        heal: async () => {},
+        evidence: async () => ['killed'],
+        violations: async (history) => history.map(({ id }) => `${id} failed`),
+      }),
+    });
+    expect(await inject(here, { kill: [judged] }, [once('kill')], [late])).toMatchObject([
+      { violations: ['7 failed'] },
+    ]);
+  });
+
+  it('last as long as their step says, if there are such', async () => {
+    const here = scene();
+    const lasting = (lastsMs: number) => fault(here, `nats ${lastsMs}`, { lastsMs });
+    const step = { ...once('nats'), leastMs: 15, mostMs: 30 };
+    const [record] = await inject(here, { nats: [lasting(1), lasting(2), lasting(25)] }, [step]);
+    expect(record).toMatchObject({ target: 'nats 25' });
+    expect((record?.to ?? 0) - (record?.from ?? 0)).toBeGreaterThanOrEqual(24);
   });
 
   it('are healed when the run is broken off', async () => {

@@ -1,6 +1,7 @@
 // Injects what a schedule says, step by step: calm, faults at once, healed again, each with its evidence.
 //
 //   calm ─► draw a target of each kind ─► inject ─► wait as long as it lasts ─► heal ─► evidence ─► FaultRecord
+//                                                         once every call has its answer ─► violations ─┘
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Chance, chanceOf } from '../../actors/scheduler.simulation.ts';
@@ -9,7 +10,7 @@ import type { History } from './history/operation.ts';
 import type { Step } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** What was hit must serve again within this. */
+/** What was hit must serve again within this, unless the fault says otherwise. */
 const HEAL_MAX_MS = 150_000;
 
 export interface InjectingOptions {
@@ -26,31 +27,54 @@ export interface InjectingOptions {
   readonly now: () => number;
   /** Each is added as soon as it is over: what was done by then is known even if the run breaks off. */
   readonly faults: FaultRecord[];
+  /** Kinds that were drawn and that this machine does not permit are added, with the reason. */
+  readonly impossible: { readonly kind: FaultKind; readonly why: string }[];
 }
 
-/** Faults of one run, in the order in which they began. Rejects only when the run is broken off. */
-export async function injectAll(options: InjectingOptions): Promise<readonly FaultRecord[]> {
+/** Adds to each fault of a run what it saw that must never be; for the whole history, for a call may hang long after. */
+export type Judge = (history: History) => Promise<readonly FaultRecord[]>;
+
+/** Makes the faults of one run. Rejects only when the run is broken off. */
+export async function injectAll(options: InjectingOptions): Promise<Judge> {
   const { world, steps, seed, faults: records } = options;
   const chance = chanceOf(seed);
+  const seen = new Map<FaultRecord, Injected>();
   for (const step of steps) {
     await pause(step.afterMs, undefined, { signal: world.signal });
     if (options.now() > (options.lastBegin ?? Number.MAX_VALUE)) break;
-    const drawn = draw(options, step.kinds, chance);
-    await Promise.all(drawn.map(async (fault) => records.push(await injectOne(options, fault))));
+    const drawn = draw(options, step, chance);
+    await Promise.all(
+      drawn.map((fault) => injectOne(options, fault, step, seen).then((record) => records.push(record))),
+    );
   }
-  return records;
+  return (history) =>
+    Promise.all(
+      records.map(async (record) => {
+        const violations = (await seen.get(record)?.violations?.(history)) ?? [];
+        return violations.length === 0 ? record : { ...record, violations };
+      }),
+    );
 }
 
-/** One possible fault of each kind, no two of which hit the same. */
-function draw({ world, sources }: InjectingOptions, kinds: readonly FaultKind[], chance: Chance): readonly Fault[] {
+/** One possible fault of each kind, no two of which hit the same; of those that last as long as is wished, if there are any. */
+function draw(
+  { world, sources, impossible }: InjectingOptions,
+  { kinds, leastMs = 0 }: Step,
+  chance: Chance,
+): readonly Fault[] {
   const drawn: Fault[] = [];
   for (const kind of kinds) {
     const all = sources[kind](world, chance);
-    const possible = all.filter(({ impossible, target }) => {
-      return impossible === undefined && !drawn.some((other) => touchTheSame(other.target, target));
+    const possible = all.filter(({ impossible: why, target }) => {
+      return why === undefined && !drawn.some((other) => touchTheSame(other.target, target));
     });
-    if (possible.length > 0) drawn.push(chance.pick(possible));
-    else world.say(`${kind}: ${all[0]?.impossible ?? 'nothing to hit'}`);
+    const lasting = possible.filter(({ lastsMs }) => lastsMs >= leastMs);
+    if (possible.length > 0) drawn.push(chance.pick(lasting.length > 0 ? lasting : possible));
+    else {
+      const why = all.every((fault) => fault.impossible !== undefined) ? all[0]?.impossible : undefined;
+      if (why !== undefined) impossible.push({ kind, why });
+      world.say(`${kind}: ${why ?? 'nothing to hit'}`);
+    }
   }
   return drawn;
 }
@@ -61,9 +85,14 @@ function touchTheSame(one: string, other: string): boolean {
   return other.split(/[^a-z0-9-]+/i).some((word) => words.has(word));
 }
 
-async function injectOne(options: InjectingOptions, fault: Fault): Promise<FaultRecord> {
-  const { world, now, faultMaxMs, history } = options;
-  const { kind, target } = fault;
+async function injectOne(
+  options: InjectingOptions,
+  fault: Fault,
+  { mostMs: faultMaxMs = options.faultMaxMs }: Step,
+  seen: Map<FaultRecord, Injected>,
+): Promise<FaultRecord> {
+  const { world, now, history } = options;
+  const { kind, target, healMaxMs = HEAL_MAX_MS } = fault;
   const lastsMs = Math.min(fault.lastsMs, faultMaxMs);
   world.say(`${kind}: ${target}`);
   const from = now();
@@ -83,22 +112,15 @@ async function injectOne(options: InjectingOptions, fault: Fault): Promise<Fault
     return { kind, target, from, to: now(), evidence: [], refused: await healed(injected, error) };
   }
   try {
-    await within(HEAL_MAX_MS, `${kind} of ${target} was not healed`, injected.heal());
+    await within(healMaxMs, `${kind} of ${target} was not healed`, injected.heal());
     const to = now();
     const since = (await history()).filter((operation) => operation.at >= from);
     const evidence = await injected.evidence(since);
     if (evidence.length === 0) world.say(`${kind}: ${target} left no evidence and does not count`);
-    const violations = (await injected.violations?.(since)) ?? [];
     const lifted = injected.healedAt?.();
-    return {
-      kind,
-      target,
-      from,
-      to,
-      evidence,
-      ...(lifted === undefined ? {} : { lifted }),
-      ...(violations.length === 0 ? {} : { violations }),
-    };
+    const record = { kind, target, from, to, evidence, ...(lifted === undefined ? {} : { lifted }) };
+    seen.set(record, injected);
+    return record;
   } catch (error) {
     world.say(`${kind}: ${target}: ${sentence(error)}`);
     return { kind, target, from, to: now(), evidence: [], error: sentence(error) };

@@ -18,6 +18,16 @@ export interface Profile {
   readonly faultMaxMs: number;
   /** Between the end of a fault and the next one, in milliseconds. */
   readonly calmMs: readonly [least: number, most: number];
+  /** More calm after a fault of which it is judged what callers notice, in milliseconds. */
+  readonly apartMs: number;
+  /** Every so many runs one has few faults, which last long: longer than an order waits for its payment. */
+  readonly long?: {
+    readonly every: number;
+    readonly kinds: readonly FaultKind[];
+    readonly steps: number;
+    readonly leastMs: number;
+    readonly mostMs: number;
+  };
   /** Every so many runs one has no faults: what checkers find in it is theirs, and what is slow is slow in health. 0: none. */
   readonly calmEvery: number;
   /** Kinds that are drawn from; one that stands twice is drawn twice as often. */
@@ -53,6 +63,8 @@ const commit: Profile = {
   calmEvery: 0,
   faultMaxMs: 4_000,
   calmMs: [1_500, 2_500],
+  // What was kept waiting is over by then, for the most part; for all of it a commit has no time.
+  apartMs: 3_000,
   // What takes a second or two to happen and to heal; the others belong to the night.
   kinds: [
     'kill',
@@ -70,7 +82,7 @@ const commit: Profile = {
     'kafka',
   ],
   // Whether a lone kill hits a node that others stand beside is drawn; health and hours are beyond two minutes.
-  atLeast: { faults: 10, kinds: 6, mayBeUnseen: ['L3', 'L5', 'L6'] },
+  atLeast: { faults: 10, kinds: 6, decided: 0.8, mayBeUnseen: ['L3', 'L5', 'L6'] },
   paymentDeadlineMs: 5_000,
   quietWithinMs: 90_000,
   // Of what is fresh; its round over all that there is takes longer than the run.
@@ -87,15 +99,37 @@ const nightly: Profile = {
   name: 'nightly',
   runs: 120,
   runMs: 60_000,
-  // With the tries and looks that follow from them 105 a second; more fills two cores, and then health itself is late.
-  perSecond: 90,
+  // A few are not begun because everybody still waits for an answer: 100 and more remain.
+  perSecond: 105,
   steps: 4,
   atOnceMax: 3,
   calmEvery: 15,
+  long: {
+    every: 12,
+    kinds: [
+      'pause',
+      'nats',
+      'kafka',
+      'postgres',
+      'dynamodb',
+      'link-down',
+      'partition',
+      'half-open',
+      'one-way',
+      'latency',
+      'bandwidth',
+      'overload',
+    ],
+    steps: 2,
+    leastMs: 20_000,
+    mostMs: 60_000,
+  },
   faultMaxMs: 12_000,
   calmMs: [2_000, 5_000],
+  // The longest deadline of the gateway, and a little more.
+  apartMs: 16_000,
   kinds: faultKinds,
-  atLeast: { faults: 240, kinds: 20, mayBeUnseen: ['L6'] },
+  atLeast: { faults: 240, kinds: faultKinds.length, perSecond: 100, decided: 0.8, mayBeUnseen: ['L6'] },
   paymentDeadlineMs: 20_000,
   quietWithinMs: 90_000,
   probeWithinMs: 40_000,

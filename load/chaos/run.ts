@@ -13,7 +13,7 @@ import { startSampler } from './books/sampler.ts';
 import { settled } from './books/settled.ts';
 import type { Evidence } from './checkers/checker.ts';
 import { checkAll } from './checkers/checkers.ts';
-import type { FaultRecord, FaultSource } from './faults/fault.ts';
+import type { FaultKind, FaultRecord, FaultSource } from './faults/fault.ts';
 import { type Death, unexplained } from './deaths.ts';
 import { faultSources } from './faults/faults.ts';
 import { readHistory } from './history/read-history.ts';
@@ -123,16 +123,21 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       await recorder.flush();
       return (await readHistory(recorder.path)).history;
     };
-    const injected = await injectAll({
+    const steps = scheduleOf(profile, campaign, number);
+    // Those that last long were meant to; they are few.
+    const mayBeCut = profile.runMs > 0 && steps.every(({ mostMs }) => mostMs === undefined);
+    const impossible: { readonly kind: FaultKind; readonly why: string }[] = [];
+    const judge = await injectAll({
       world,
       seed,
       faults,
+      impossible,
       now: historyClock,
       history: written,
-      steps: scheduleOf(profile, campaign, number),
+      steps,
       sources: options.target === undefined ? faultSources : hitting(options.target),
       faultMaxMs: profile.faultMaxMs,
-      ...(profile.runMs > 0 && { lastBegin: begunAt + profile.runMs * BEGIN_SHARE }),
+      ...(mayBeCut && { lastBegin: begunAt + profile.runMs * BEGIN_SHARE }),
     });
     const restMs = Math.max(CALM_MS.after, profile.runMs - (historyClock() - begunAt));
     await pause(restMs, undefined, { signal });
@@ -147,6 +152,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
     await recorder.close();
     say('checking');
     const { history } = await readHistory(recorder.path);
+    const injected = await judge(history);
     const books = await reader.read({ since, skus, samples });
     const evidence: Evidence = {
       history,
@@ -169,6 +175,8 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       to,
       ...(quietAt === undefined ? {} : { quietMs: Math.max(0, quietAt - lastFault) }),
       operations: countOf(history),
+      scheduled: steps.flatMap(({ kinds }) => kinds).length,
+      ...(impossible.length > 0 && { impossible }),
       faults: injected.map((fault) => withRecovery(fault, history, to)),
       findings,
       seconds: secondsOf(history, from, to),
@@ -177,7 +185,7 @@ async function make(options: RunOptions, seed: number, from: number, faults: Fau
       ownFaults: ownFaults(history),
       unsettled,
       missed: workload.missed,
-      looks: { done: samples.length, failed: sampler.skipped },
+      looks: { done: samples.length, failed: sampler.skipped, reasons: sampler.reasons },
     };
   } finally {
     clearInterval(ticker);

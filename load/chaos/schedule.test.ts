@@ -20,11 +20,43 @@ describe('a schedule', () => {
   });
 
   it('gives every kind its turn as first of a step, as often as any other', () => {
-    const firsts = schedules(1).flatMap((steps) => steps.map(({ kinds }) => kinds[0]));
-    const counts = [...Map.groupBy(firsts, (kind) => kind).values()].map(({ length }) => length);
+    const usual = schedules(1).flatMap((steps) => steps.filter(({ mostMs }) => mostMs === undefined));
+    const counts = [...Map.groupBy(usual, ({ kinds }) => kinds[0]).values()].map(({ length }) => length);
     expect(counts).toHaveLength(faultKinds.length);
-    // Calm runs take their cards away.
-    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(6);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+
+  it('of some runs of the long profile lasts longer than an order waits for its payment, by every kind that can', () => {
+    const long = schedules(1).flatMap((steps) => steps.filter(({ mostMs }) => mostMs === 60_000));
+    expect(long).toHaveLength(20);
+    expect(long.every(({ leastMs = 0 }) => leastMs >= nightly.paymentDeadlineMs)).toBe(true);
+    expect(new Set(long.map(({ kinds }) => kinds[0]))).toEqual(new Set(nightly.long?.kinds));
+    expect(
+      schedules(1, commit)
+        .flat()
+        .every(({ mostMs }) => mostMs === undefined),
+    ).toBe(true);
+  });
+
+  it('puts kills and rolling restarts first, alone, and keeps what follows away until every call has its answer', () => {
+    const judged = (step: (typeof all)[number][number] | undefined) =>
+      ['kill', 'rolling-restart'].includes(step?.kinds[0] ?? '');
+    const all = schedules(2);
+    const found = all.flatMap((steps) => steps.map((step, i) => ({ step, next: steps[i + 1], last: steps[i - 1] })));
+    const kills = found.filter(({ step }) => judged(step));
+    expect(kills.length).toBeGreaterThan(20);
+    for (const { step, next, last } of kills) {
+      expect(step.kinds).toHaveLength(1);
+      expect(next?.afterMs ?? nightly.apartMs).toBeGreaterThanOrEqual(nightly.apartMs);
+      expect(last === undefined || judged(last)).toBe(true);
+    }
+  });
+
+  it('has servers that are away while something else goes wrong as well', () => {
+    const also = schedules(1).flatMap((steps) => steps.filter(({ kinds }) => kinds.length > 1));
+    const firsts = new Set(also.map(({ kinds }) => kinds[0]));
+    for (const kind of ['nats', 'kafka', 'postgres', 'dynamodb', 'clock-skew', 'crash-point'] as const)
+      expect(firsts.has(kind)).toBe(true);
   });
 
   it('lets one thing go wrong at a time in the short profile, and up to three in the long one', () => {

@@ -2,7 +2,7 @@
 //
 //   provider's book ─► snapshot { balances, lags, orders and payments that have changed } ─► provider's book ─► Sample
 //
-// Servers may be away: a look that fails is counted, and the next one is made all the same.
+// Servers may be away: a look that fails is counted, and the next one is made all the same (looks.ts).
 
 import { basename } from 'node:path';
 import { setImmediate as immediately } from 'node:timers/promises';
@@ -11,7 +11,9 @@ import { paymentIdOf, type Payment } from '../../../actors/payment.ts';
 import { skuKey, type SkuRow } from '../../../actors/stock.ts';
 import { commandLine, memoryOf, treeOf } from '../../../infra/local/process-tree.ts';
 import { type Ask, type BookDatabase, openBookDatabase } from './book-database.ts';
-import type { ActorContext, Sample } from './books.ts';
+import type { Sample } from './books.ts';
+import { createFollower } from './follower.ts';
+import { type Looks, startLooks } from './looks.ts';
 import type { Mark } from './mark.ts';
 import { type Account, accountOf, createHeld, sumUp } from './money.ts';
 import { actorContexts } from './postgres.ts';
@@ -20,6 +22,8 @@ import { readLedgerFrom } from './provider.ts';
 const EVERY_MS = 1_000;
 /** A server that is frozen is not waited for. */
 const ANSWER_MS = 3_000;
+/** Who is older than the run is asked before the first look, and may take so long. */
+const OLDER_MS = 60_000;
 /** The memory of sixty processes takes long to add up, and is asked for by the minute. */
 const MEMORY_EVERY_MS = 30_000;
 /** Samples of a run of two hours; more are not kept. */
@@ -40,61 +44,28 @@ export interface SamplerOptions {
   readonly processes?: () => readonly number[];
 }
 
-export interface Sampler {
-  readonly samples: readonly Sample[];
-  /** Looks that failed. */
-  readonly skipped: number;
-  /** Makes one more look, and ends. Safe to call twice. */
-  stop(): Promise<readonly Sample[]>;
-}
+export type Sampler = Looks<Sample>;
 
 /** Begins to look; `stop` it. */
 export function startSampler(options: SamplerOptions): Sampler {
   const { everyMs = EVERY_MS, answerMs = ANSWER_MS } = options;
   const database = openBookDatabase(options.postgresUrl, answerMs);
-  const look = createLook(database, options);
+  const patient = openBookDatabase(options.postgresUrl, OLDER_MS);
+  const look = createLook(database, options, patient);
   const memory = createMemory(options.processes ?? (() => treeOf(process.pid).slice(1)));
-  const samples: Sample[] = [];
-  let skipped = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-  let stopping: Promise<readonly Sample[]> | undefined;
-
-  async function lookOnce(): Promise<void> {
-    try {
+  return startLooks({
+    async look() {
       const seen = await look();
       const used = await memory();
-      if (samples.length < SAMPLES_MAX) samples.push({ ...seen, ...(used === undefined ? {} : { memory: used }) });
-    } catch {
-      skipped += 1;
-    }
-  }
-  async function round(): Promise<void> {
-    const begun = performance.now();
-    await lookOnce();
-    if (!isStopped) timer = setTimeout(next, Math.max(0, everyMs - (performance.now() - begun)));
-  }
-  let looking = round();
-  function next(): void {
-    looking = round();
-  }
-
-  return {
-    samples,
-    get skipped() {
-      return skipped;
+      return { ...seen, ...(used === undefined ? {} : { memory: used }) };
     },
-    stop: () => (stopping ??= end()),
-  };
-
-  async function end(): Promise<readonly Sample[]> {
-    isStopped = true;
-    clearTimeout(timer);
-    await looking;
-    await lookOnce();
-    await database.close();
-    return samples;
-  }
+    everyMs,
+    keepMax: SAMPLES_MAX,
+    async close() {
+      await database.close();
+      await patient.close();
+    },
+  });
 }
 
 /** Memory of the shop's processes in bytes, if it is time; undefined where nobody can tell. */
@@ -119,10 +90,14 @@ function programOf([program = 'gone', ...words]: readonly string[]): string {
   return [program, ...(script === undefined ? [] : [script])].map((word) => basename(word)).join(' ');
 }
 
-/** Looks once; each look reads of orders and payments only what has changed since the one before. */
+/**
+ * Looks once; each look reads of orders and payments only what has changed since the one before.
+ * @param patient asked before the first look for what may take longer than a look
+ */
 export function createLook(
-  database: Pick<BookDatabase, 'snapshot'>,
+  database: Pick<BookDatabase, 'snapshot' | 'ask'>,
   { dataDir, since, skus }: Pick<SamplerOptions, 'dataDir' | 'since' | 'skus'>,
+  patient: Pick<BookDatabase, 'ask'> = database,
 ): () => Promise<Sample> {
   const held = createHeld();
   const orders = createFollower<Order>('orders', since.at);
@@ -139,8 +114,10 @@ export function createLook(
     return held.take(part);
   }
 
-  return () =>
-    database.snapshot(async (ask) => {
+  return async () => {
+    await orders.begin(patient.ask);
+    await payments.begin(patient.ask);
+    return await database.snapshot(async (ask) => {
       takeLedger();
       // A snapshot is taken by the first question, so the provider's book was read before it.
       const [clock] = await ask('select (extract(epoch from clock_timestamp()) * 1000)::float8 as at');
@@ -157,47 +134,10 @@ export function createLook(
       changed.clear();
       return { at: clock?.['at'], balances, outboxLag, money: sumUp(accounts, before, touched) };
     });
+  };
 }
 
 const orderOf = (paymentId: string): string => paymentId.slice(paymentIdOf('').length);
-
-interface Follower<S> {
-  readonly states: ReadonlyMap<string, S>;
-  /** Takes in what has changed; tells the ids. */
-  follow(ask: Ask): Promise<readonly string[]>;
-}
-
-/** Keeps up with the actors of a context that had done nothing before. */
-function createFollower<S>(context: ActorContext, since: number): Follower<S> {
-  const states = new Map<string, S>();
-  const versions = new Map<string, number>();
-  let older: ReadonlySet<string> | undefined;
-  return {
-    states,
-    async follow(ask) {
-      older ??= new Set(
-        (
-          await ask(
-            `select distinct actor_id from ${context}.inbox where stored_at < to_timestamp($1::float8 / 1000)`,
-            [since],
-          )
-        ).map(({ actor_id }) => actor_id),
-      );
-      const known = await ask(`select id, version::float8 as version from ${context}.actors where state is not null`);
-      const changed = known.filter(({ id, version }) => versions.get(id) !== version && older?.has(id) === false);
-      const found = await ask(
-        `select id, version::float8 as version, state from ${context}.actors
-         where id in (select jsonb_array_elements_text($1::jsonb) collate "C")`,
-        [JSON.stringify(changed.map(({ id }) => id))],
-      );
-      for (const { id, version, state } of found) {
-        states.set(id, JSON.parse(state) as S);
-        versions.set(id, version);
-      }
-      return found.map(({ id }) => id);
-    },
-  };
-}
 
 async function readBalances(ask: Ask, skus: readonly string[] | undefined): Promise<Sample['balances']> {
   const rows = await ask(

@@ -88,6 +88,7 @@ describe('L5, when one of several nodes is killed', () => {
     const both = { ...evidence, history, faults: [kill, next] };
     expect(found(both)).toEqual([]);
     expect(looked(both)).toEqual([1, 0, 0]);
+    expect(checkFailover(both)[0]?.partly).toBe('all but 1 calls, which may have felt another fault');
   });
 
   const before = (evidence: Evidence, ms: { readonly from: number; readonly to: number }): FaultRecord => {
@@ -165,6 +166,23 @@ describe('L5, when a gateway is killed', () => {
     expect(found(lost)).toEqual([
       'L5: POST /api/v1/orders broke off (ECONNRESET) broke off with api-1, and no later attempt was answered',
     ]);
+  });
+
+  it.each<[string, Partial<Ending>]>([
+    ['429', { outcome: 'fail', status: 429 }],
+    [
+      '409, for the first attempt still runs',
+      { outcome: 'fail', status: 409, answer: { code: 'request-in-progress' } },
+    ],
+  ])('takes no answer that only puts off for one: %s', (_, ending) => {
+    const calls: Call[] = [
+      { at: 1, key: 'k', ending: broken },
+      { at: 30, key: 'k', ending },
+    ];
+    expect(found(killed('api-1', calls))).toHaveLength(1);
+    expect(found(killed('api-1', [...calls, { at: 60, key: 'k', ending: { outcome: 'fail', status: 409 } }]))).toEqual(
+      [],
+    );
   });
 });
 

@@ -6,7 +6,7 @@
 
 import { examine, type Finding } from '../../../mixins/finding.ts';
 import type { FaultRecord } from '../faults/fault.ts';
-import type { History, Operation } from '../history/operation.ts';
+import type { Ending, History, Operation } from '../history/operation.ts';
 import type { Evidence } from './checker.ts';
 
 /** The gateway's service. */
@@ -30,16 +30,17 @@ export function checkFailover({ history, faults, nodes = [] }: Evidence): readon
   const again = examine('L5', 'what broke off with a gateway is answered when it is asked again', 'calls');
   const kills = faults.filter(({ kind, target }) => kind === 'kill' && isOneOfSeveral(target, nodes));
   const alone = kills.filter((kill) => isAlone(kill, faults));
+  let leftOut = 0;
   for (const kill of alone) {
     // What was under way when the next fault came may be the doing of that one; of one before, what it may still wait for.
     const next = Math.min(...faults.filter(({ from }) => from > kill.to).map(({ from }) => from));
-    const under = history.filter(
-      ({ at, ending }) =>
-        (ending?.endedAt ?? at) >= kill.from &&
-        at <= kill.to + AFTERMATH_MS &&
-        (ending?.endedAt ?? at) < next &&
-        !maySufferFromEarlier(at, kill, faults),
+    const all = history.filter(
+      ({ at, ending }) => (ending?.endedAt ?? at) >= kill.from && at <= kill.to + AFTERMATH_MS,
     );
+    const under = all.filter(
+      ({ at, ending }) => (ending?.endedAt ?? at) < next && !maySufferFromEarlier(at, kill, faults),
+    );
+    leftOut += all.length - under.length;
     if (serviceOf(kill.target) === GATEWAY) {
       for (const operation of under) {
         const answered = isAskedAgain(operation, history);
@@ -63,7 +64,7 @@ export function checkFailover({ history, faults, nodes = [] }: Evidence): readon
       }
     }
   }
-  const partly = scopeOf(kills, alone, nodes);
+  const partly = scopeOf(kills, alone, leftOut, nodes);
   return [safe.finding(partly), spared.finding(partly), again.finding(partly)];
 }
 
@@ -84,12 +85,21 @@ function isAlone(kill: FaultRecord, faults: readonly FaultRecord[]): boolean {
   return faults.every((other) => other === kill || other.to < from || other.from > to);
 }
 
-function scopeOf(kills: readonly FaultRecord[], alone: readonly FaultRecord[], nodes: readonly string[]) {
+function scopeOf(
+  kills: readonly FaultRecord[],
+  alone: readonly FaultRecord[],
+  leftOut: number,
+  nodes: readonly string[],
+): string | undefined {
   if (nodes.length === 0) return 'nothing: nobody said which nodes there are';
   if (kills.length === 0) return 'nothing: no node that has others beside it was killed';
-  return alone.length === kills.length
-    ? undefined
-    : `${alone.length} of ${kills.length} kills; others had a fault beside them`;
+  const parts = [
+    ...(alone.length === kills.length
+      ? []
+      : [`${alone.length} of ${kills.length} kills; others had a fault beside them`]),
+    ...(leftOut === 0 ? [] : [`all but ${leftOut} calls, which may have felt another fault`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join('; ');
 }
 
 const isSafe = ({ key, method }: Operation): boolean => key !== undefined || idempotent.has(method);
@@ -103,11 +113,14 @@ function told({ method, path, ending }: Operation): string {
   return `${method} ${path} ${ending?.status === undefined ? `broke off (${ending?.error ?? 'no answer'})` : `answered ${ending.status}`}`;
 }
 
-/** Of a call that broke off and was tried again under its key: whether that was answered. */
+/** Of a call that broke off and was tried again under its key: whether that was answered, and not put off. */
 function isAskedAgain(operation: Operation, history: History): boolean | undefined {
   const { id, key, principal, ending } = operation;
   if (key === undefined || ending === undefined || ending.status !== undefined) return undefined;
   const later = history.filter((other) => other.key === key && other.principal === principal && other.id > id);
   if (later.length === 0) return undefined;
-  return later.some(({ ending: end }) => end?.status !== undefined && end.status < 500);
+  return later.some(({ ending: end }) => end?.status !== undefined && end.status < 500 && !isPutOff(end));
 }
+
+const isPutOff = ({ status, answer }: Ending): boolean =>
+  status === 429 || (status === 409 && answer?.code === 'request-in-progress');

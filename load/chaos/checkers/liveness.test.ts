@@ -249,6 +249,67 @@ describe('liveness', () => {
     expect(drained).toMatchObject({ looked: 1, wrongCount: 0, partly: expect.stringContaining('1') });
   });
 
+  describe('a look that comes late', () => {
+    /** Of a fault that ends at 20 s, so that it has until 50 s: no look from 21 s on but one, with this lag. */
+    const lateLook = (second: number, ms: number, before = 4_000) => {
+      const [, , , drained] = checkLiveness(
+        planted(sound(), (copy) => {
+          (copy.faults as Json[]).push(fault(copy, 10, 20));
+          lagging(copy, 10, 20, before);
+          const late = look(copy.from + second * 1_000, ms);
+          copy.books.samples = [...copy.books.samples.slice(0, 21), late];
+        }),
+      );
+      return drained;
+    };
+    const UNLOOKED = 'all but 1, at which nobody looked in time';
+
+    it('says nothing of a fault whose outboxes it finds drained: it may have taken a minute', () => {
+      expect(lateLook(80, 20)).toMatchObject({ looked: 0, wrongCount: 0, partly: UNLOOKED });
+      expect(lateLook(56, 20)).toMatchObject({ looked: 0, wrongCount: 0, partly: UNLOOKED });
+    });
+
+    it('counts if it is but a little late, as looks are that are made every second', () => {
+      const seen = lateLook(55, 20);
+      expect(seen).toMatchObject({ looked: 1, wrongCount: 0 });
+      expect(seen?.partly).toBeUndefined();
+      expect(lateLook(51, 2_500)).toMatchObject({ looked: 1, wrongCount: 1 });
+      expect(lateLook(51, 1_500)).toMatchObject({ looked: 1, wrongCount: 0 });
+    });
+
+    it('finds a message that was there when they had to be drained', () => {
+      expect(lateLook(80, 30_500)).toMatchObject({
+        looked: 1,
+        wrong: ['60.0 s after kill of orders-1 a message of orders was 30.5 s old'],
+      });
+    });
+
+    it('does not blame the fault for a message that came later', () => {
+      expect(lateLook(80, 29_500)).toMatchObject({ looked: 0, wrongCount: 0, partly: UNLOOKED });
+    });
+
+    it('or never, says nothing either', () => {
+      expect(lateLook(19, 20)).toMatchObject({ looked: 0, wrongCount: 0, partly: UNLOOKED });
+    });
+
+    it('is told apart from another fault that came too soon', () => {
+      const [, , , drained] = checkLiveness(
+        planted(sound(), (copy) => {
+          (copy.faults as Json[]).push(fault(copy, 10, 20), fault(copy, 30, 40), fault(copy, 90, 95));
+          lagging(copy, 20, 119, 4_000);
+          copy.books.samples.splice(41, 40);
+          lagging(copy, 41, 119, 20);
+          copy.books.samples.splice(60);
+        }),
+      );
+      expect(drained).toMatchObject({
+        looked: 1,
+        wrongCount: 0,
+        partly: 'all but 1, after which another one came too soon, and 1, at which nobody looked in time',
+      });
+    });
+  });
+
   it('believes no times of hosts whose clocks were set wrong, and says so', () => {
     const skewed = planted(sound(), (copy) => {
       (copy.faults as Json[]).push(fault(copy, 15, 20, { kind: 'clock-skew' }));
@@ -269,7 +330,10 @@ describe('liveness', () => {
     });
     const [, , lag, drained, , memory] = checkLiveness(troubled);
     expect(lag).toMatchObject({ looked: 0, partly: expect.stringContaining('nothing') });
-    expect(drained).toMatchObject({ looked: 0, partly: expect.stringContaining('2') });
+    expect(drained).toMatchObject({
+      looked: 0,
+      partly: 'all but 1, after which another one came too soon, and 1, at which nobody looked in time',
+    });
     expect(memory).toMatchObject({ looked: 0, partly: 'nothing: the run took less than an hour' });
     const flat = planted(sound(), (copy) => {
       copy.books.samples = [10, 61].map((minute) => ({

@@ -13,6 +13,8 @@ const SETTLED_MS = 60_000;
 const RESERVATION_GRACE_MS = 30_000;
 const LAG_MAX_MS = 2_000;
 const DRAINED_MS = 30_000;
+/** Looks are made every second: one that comes later than this says nothing of how it was in time, in milliseconds. */
+const LOOK_GRACE_MS = 5_000;
 const PERCENTILE = 0.99;
 /**
  * Of fewer messages in health nothing can be said. They travel in batches, of twenty to two hundred: of a few thousand a
@@ -127,7 +129,7 @@ function checkLag({ books, faults }: Evidence): Finding {
 /** L3, second half: 30 s after a fault the outboxes are drained, unless the next fault has come. */
 function checkDrained({ books, faults }: Evidence): Finding {
   const drained = examine('L3', 'outboxes are drained 30 s after a fault', 'faults');
-  let unseen = 0;
+  let [tooSoon, unlooked] = [0, 0];
   for (const { kind, target, to } of faults) {
     const until = to + DRAINED_MS;
     // Another one that comes, or that goes on: from then on nothing can be said about this one.
@@ -138,8 +140,9 @@ function checkDrained({ books, faults }: Evidence): Finding {
       continue;
     }
     const late = looks.find(({ at }) => at > until);
-    if (late === undefined) {
-      unseen += 1;
+    if (late === undefined || !isTold(late, until)) {
+      if (next <= until + LOOK_GRACE_MS) tooSoon += 1;
+      else unlooked += 1;
       continue;
     }
     drained.look(1);
@@ -149,7 +152,19 @@ function checkDrained({ books, faults }: Evidence): Finding {
         `${seconds(late.at - to)} after ${kind} of ${target} a message of ${context} was ${seconds(ms)} old`,
       );
   }
-  return drained.finding(unseen === 0 ? undefined : `all but ${unseen}, after which another one came too soon`);
+  const unseen = [
+    ...(tooSoon === 0 ? [] : [`${tooSoon}, after which another one came too soon`]),
+    ...(unlooked === 0 ? [] : [`${unlooked}, at which nobody looked in time`]),
+  ];
+  return drained.finding(unseen.length === 0 ? undefined : `all but ${unseen.join(', and ')}`);
+}
+
+/**
+ * Whether the first look after its time tells if an outbox was drained in time. One that comes long after it finds it
+ * drained however long that took; but a message that was there by then and still is was not sent in time.
+ */
+function isTold(late: Sample, until: number): boolean {
+  return late.at <= until + LOOK_GRACE_MS || late.at - lagOf(late).ms < until;
 }
 
 /** The longest of a look. */

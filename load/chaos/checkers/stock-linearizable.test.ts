@@ -163,10 +163,15 @@ it('a search that is given up is told, and is wrong only if it shall be', () => 
   ]);
 });
 
-it('counts operations as looked at only where it was decided', () => {
+it('counts what was decided and what was given up, by operations and by SKUs', () => {
   const evidence = busy().evidence();
-  const pot = stockHistories(evidence).get('pot');
-  expect(stockLinearizable({ statesMax: 1 })(evidence)[0]?.looked).toBe(pot?.length);
+  const [bag, pot] = ['bag', 'pot'].map((sku) => stockHistories(evidence).get(sku)?.length as number);
+  expect(stockLinearizable({ statesMax: 1 })(evidence)).toMatchObject([
+    { of: 'operations', looked: pot, unseen: bag },
+    { of: 'SKUs', looked: 1, unseen: 1 },
+  ]);
+  // That nothing was given up is a number too: nobody need read it from a sentence that is missing.
+  expect(checkLinearizable(evidence).map(({ unseen }) => unseen)).toEqual([0, 0]);
 });
 
 it('a hot SKU leaves the others their share of the states, however early it was created', () => {

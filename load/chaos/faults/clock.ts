@@ -4,7 +4,8 @@
 //   file and signal ─► the node's Date is shifted (skewed-clock.ts) ─► its journal is dated by it ─► shifted back
 //                                                                  └─► it answers a ping with its time
 //
-// What skewed-clock.ts writes is the node's own word, and is told as such; the ping and the journal are what others see.
+// What skewed-clock.ts writes is the node's own word, and is told as such beside what others see: the ping and the journal.
+// A skew that nobody else has seen does not count.
 // Nodes must have been started by skewed-node.ts; others have no clock that anybody could shift.
 
 import { fileURLToPath } from 'node:url';
@@ -56,22 +57,21 @@ function skew({ cluster }: World, node: string, chance: Chance): Fault {
         takeBack(world, node);
         throw error;
       }
-      const said = [
-        `by its own word (skewed-clock.ts in it), ${node} (process ${told.pid}) had the time ${told.now} at ${new Date(from).toISOString()} by this machine's clock`,
-      ];
+      const own = `by its own word (skewed-clock.ts in it), ${node} (process ${told.pid}) had the time ${told.now} at ${new Date(from).toISOString()} by this machine's clock`;
+      const seen: string[] = [];
       return {
         async heal() {
           const journal = node.replace(/-\d+$/, '');
           try {
-            said.push(await pinged(world, node, skewMs));
-            if (JOURNALS.includes(journal)) said.push(...(await datedWrongly(world, journal, skewMs, from)));
+            seen.push(...(await pinged(world, node, skewMs)));
+            if (JOURNALS.includes(journal)) seen.push(...(await datedWrongly(world, journal, skewMs, from)));
           } finally {
             await shift(world, node, 0);
             isLifted();
           }
         },
         healedAt,
-        evidence: async () => said,
+        evidence: async () => (seen.length === 0 ? [] : [own, ...seen]),
       };
     },
   };
@@ -107,16 +107,20 @@ function takeBack(world: World, node: string): void {
   }
 }
 
-/** What the node answers to a ping of the nodes' network, in which it says its time, as a sentence. */
-async function pinged(world: World, node: string, skewMs: number): Promise<string> {
+/** What the node answers to a ping of the nodes' network, in which it says its time, as a sentence; none if it is not off. */
+async function pinged(world: World, node: string, skewMs: number): Promise<readonly string[]> {
   try {
     const offMs = await clockOff(world, node);
-    if (offMs !== undefined && Math.abs(offMs - skewMs) < APART_MS)
-      return `in its answer to a ping ${node} was ${(offMs / 1_000).toFixed(1)} s off this machine's clock`;
-    return `nobody but itself says so: ${offMs === undefined ? 'it answered no ping' : `in its answer to a ping it was ${(offMs / 1_000).toFixed(1)} s off`}`;
+    if (offMs === undefined) world.say(`${node} answered no ping`);
+    else {
+      const said = `in its answer to a ping ${node} was ${(offMs / 1_000).toFixed(1)} s off this machine's clock`;
+      if (Math.abs(offMs - skewMs) < APART_MS) return [said];
+      world.say(`${said}, which should have been ${skewMs / 1_000} s`);
+    }
   } catch (error) {
-    return `nobody but itself says so: it could not be asked (${(error as Error).message})`;
+    world.say(`${node} could not be asked for its time: ${(error as Error).message}`);
   }
+  return [];
 }
 
 /** How far the node is ahead of this machine, in milliseconds; undefined: it did not answer. @throws Error if nobody can ask */

@@ -44,6 +44,8 @@ export interface Fault {
   readonly target: string;
   /** How long it lasts if nothing else says so, in milliseconds. */
   readonly lastsMs: number;
+  /** How long its healing may take until it counts as failed, in milliseconds; undefined: what is usual. */
+  readonly healMaxMs?: number;
   /** Why it cannot be injected on this machine, in a sentence; undefined: it can. */
   readonly impossible?: string;
   /**
@@ -64,7 +66,10 @@ export interface Injected {
   evidence(history: History): Promise<readonly string[]>;
   /** When the harm was taken away, before waiting until what was hit serves again, in milliseconds since 1970; after `heal`. */
   healedAt?(): number | undefined;
-  /** What the fault itself saw that must never be, as sentences; asked after `heal`. */
+  /**
+   * What the fault itself saw that must never be, as sentences; asked when the run is over.
+   * @param history the whole one: what was under way when the fault came began before it, and may end long after
+   */
   violations?(history: History): Promise<readonly string[]>;
 }
 

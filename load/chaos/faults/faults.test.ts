@@ -5,11 +5,11 @@ import { chanceOf } from '../../../actors/scheduler.simulation.ts';
 import { topics } from '../../../brokers/topics.ts';
 import { flawOf, VALUE_BYTES_MAX } from '../../../mixins/kafka-log/cloud-event.ts';
 import type { TestCluster } from '../../../infra/local/cluster/cluster.fixture.ts';
-import type { Ending, Operation } from '../history/operation.ts';
+import type { Ending, History, Operation } from '../history/operation.ts';
 import type { World } from '../world.ts';
 import { faultKinds } from './fault.ts';
 import { faultSources } from './faults.ts';
-import { judgeOverload, oddities } from './overload.ts';
+import { GOODPUT_MIN, judgeOverload, oddities, shownBy } from './overload.ts';
 import { type Poison, poisoned, poisons, poisonViolations, reasons } from './poison.ts';
 import { believed } from './provider.ts';
 import { setBack } from './rewind.ts';
@@ -85,19 +85,32 @@ describe('a history', () => {
   });
 
   it('shows who noticed a rolling restart, but for those who needed a node that has no other', () => {
+    const during = { from: 0, to: 1_000 };
+    const seen = (history: History, gaps: Parameters<typeof noticed>[3] = []) => noticed('all', history, during, gaps);
     const fine = operation(1, 0, { status: 201 });
     const conflict = operation(2, 5, { outcome: 'fail', status: 409 });
-    const underWay = operation(3, 6);
-    expect(noticed('all', [fine, conflict, underWay], [])).toEqual([]);
+    const never = operation(3, 6);
+    expect(seen([fine, conflict, never])).toEqual([]);
     const refused = operation(4, 100, { outcome: 'fail', status: 503 });
     const broken = operation(5, 200, { outcome: 'unknown', error: 'ECONNRESET' });
-    expect(noticed('all', [fine, refused, broken], [])).toEqual([
+    expect(seen([fine, refused, broken])).toEqual([
       expect.stringMatching(/^while all were replaced, POST .* \(operation 4\) answered 503: /),
       expect.stringMatching(/\(operation 5\) broke off \(ECONNRESET\): /),
     ]);
-    expect(noticed('all', [refused, broken], [{ from: 105, to: 150 }])).toHaveLength(1);
+    expect(seen([refused, broken], [{ from: 105, to: 150 }])).toHaveLength(1);
     const many = Array.from({ length: 8 }, (_, i) => ({ ...refused, id: i }));
-    expect(noticed('all', many, []).at(-1)).toBe('and 3 more');
+    expect(seen(many).at(-1)).toBe('and 3 more');
+  });
+
+  it('shows of a rolling restart also who had asked before, and who was told long after', () => {
+    const failed = { outcome: 'fail', status: 503 } as const;
+    const under = [
+      operation(1, 90, { ...failed, endedAt: 140 }),
+      operation(2, 190, { ...failed, endedAt: 15_190 }),
+      operation(3, 90, { ...failed, endedAt: 99 }),
+      operation(4, 201, { ...failed, endedAt: 300 }),
+    ];
+    expect(noticed('all', under, { from: 100, to: 200 }, [])).toHaveLength(2);
   });
 
   it('tells as odd under overload what was neither taken, nor refused by a rule, nor put off', () => {
@@ -128,9 +141,49 @@ describe('a history', () => {
     const odd = operation(2_000, 9_000, { outcome: 'fail', status: 503 });
     const seen = judgeOverload([...took, ...refused, odd], 8_000, 10_000);
     expect(seen).toMatchObject({ offered: 150.5, goodput: 100, peak: 100, refused: 50, odd: [odd] });
-    // One that does less under it than before is seen.
-    const collapsed = took.filter(({ at }) => at < 8_000 || at % 100 === 0);
-    expect(judgeOverload(collapsed, 8_000, 10_000)).toMatchObject({ peak: 100, goodput: 10.5 });
+  });
+});
+
+describe('an overload', () => {
+  /** So many operations end in each of these seconds, all done. */
+  const served = (...perSecond: number[]) =>
+    perSecond.flatMap((rate, second) =>
+      Array.from({ length: rate }, (_, i) => {
+        const at = second * 1_000 + (i * 1_000) / rate;
+        return operation(second * 1_000 + i, at, { status: 201, endedAt: at + 1 });
+      }),
+    );
+  const times = (count: number, rate: number) => Array.from({ length: count }, () => rate);
+  const shareOf = (history: History, from: number, to: number) => {
+    const { goodput, peak } = judgeOverload(history, from, to);
+    return goodput / peak;
+  };
+
+  it('is borne by a shop that does at the height what it did on the way', () => {
+    expect(shareOf(served(...times(8, 100), ...times(10, 100)), 8_000, 18_000)).toBeCloseTo(1, 1);
+  });
+
+  it('shows who collapses when it comes', () => {
+    expect(shareOf(served(...times(8, 100), ...times(10, 10)), 8_000, 18_000)).toBeCloseTo(0.1, 1);
+  });
+
+  it('shows who can do most at the height, and collapses after some seconds of it', () => {
+    const history = served(...times(8, 50), ...times(5, 300), ...times(25, 60));
+    const { peak, goodput } = judgeOverload(history, 8_000, 38_000);
+    expect(peak).toBeCloseTo(300, -1);
+    expect(goodput).toBeCloseTo(100, -1);
+    // Held against what was seen before it would shine: 200 %.
+    expect(goodput / peak).toBeLessThan(GOODPUT_MIN);
+  });
+
+  it('may last a minute, and says how long it did, for a campaign may cut it', () => {
+    const loaded = { ...world, load: { perSecond: 5, burst: () => ({ stop: () => Promise.resolve() }) } };
+    expect(faultSources.overload(loaded, chanceOf(1))).toMatchObject([{ lastsMs: 60_000 }]);
+    expect(shownBy(served(...times(8, 50), ...times(12, 40)), 5, 8_000, 20_000)).toEqual([
+      'for 12.0 s 40 of 50 operations a second were offered: 40 served, 0.0 refused with Retry-After; 0 in all got neither',
+      'at most 50 a second were served in any 5 s: 80 % of it under overload',
+    ]);
+    expect(shownBy([], 5, 8_000, 20_000)).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 // Ten times as much as usual. What the shop cannot do it refuses at once and says when to come back; what it takes it does
 // as fast as ever: an overloaded shop that does less than one that is merely busy has no bound somewhere.
 //
-//   rate × 2, × 4 … × 10 ─► what was served each second ─► best seconds on the way (peak), seconds at × 10 (goodput)
+//   rate × 2, × 4 … × 10 ─► what was served each second ─► best five on the way and at × 10 (peak), all at × 10 (goodput)
 //
 // The clients are the workload's own kind, recorded as all others (`World.load`).
 
@@ -16,8 +16,9 @@ import { lifting } from './witness.ts';
 export const OVERLOAD_FACTOR = 10;
 /** The rate is raised in steps, so that the most the shop can do is seen on the way. */
 const RAMP = [2, 4, 6, 8];
-const STEP_MS = 1_000;
-const LASTS_MS = 10_000;
+const STEP_MS = 2_000;
+/** The height, unless the campaign cuts it: a shop that only takes what it cannot do is quick for the first seconds. */
+const LASTS_MS = 60_000;
 /** The peak is taken over so many milliseconds: shorter ones tell more of answers that came together than of the shop. */
 const WINDOW_MS = 5_000;
 /** Of the peak, where nothing else goes wrong at the same time. */
@@ -40,9 +41,9 @@ export interface Load {
 /** What became of an overload. Rates are of operations of all kinds, a second. */
 export interface Overloaded {
   readonly offered: number;
-  /** The most that was served in any five seconds before: done, or refused by a rule of the business. */
+  /** The most that was served in any five seconds of the way up and of the height: done, or refused by a rule of the business. */
   readonly peak: number;
-  /** What was served while ten times as much was offered. */
+  /** What was served while ten times as much was offered, on average. */
   readonly goodput: number;
   /** Refused with 429 or 503 and told when to come back. */
   readonly refused: number;
@@ -77,7 +78,6 @@ function overload(load: Load): Fault {
         ended.push(ending);
       };
       let heightFrom = 0;
-      const height = OVERLOAD_FACTOR * load.perSecond;
       try {
         for (const factor of [...RAMP, OVERLOAD_FACTOR]) {
           const next = load.burst((factor - 1) * load.perSecond);
@@ -107,12 +107,7 @@ function overload(load: Load): Fault {
         healedAt,
         violations: async (history) => oddities(judgeOverload(history, heightFrom, heightTo).odd),
         async evidence(history) {
-          const seen = judgeOverload(history, heightFrom, heightTo);
-          if (seen.offered === 0) return [];
-          return [
-            `of ${height} operations a second ${rate(seen.offered)} were offered: ${rate(seen.goodput)} served, ${rate(seen.refused)} refused with Retry-After; ${seen.odd.length} in all got neither`,
-            `at most ${rate(seen.peak)} a second were served before: ${Math.round((100 * seen.goodput) / Math.max(seen.peak, 1))} % of it under overload`,
-          ];
+          return shownBy(history, load.perSecond, heightFrom, heightTo);
         },
       };
     },
@@ -134,23 +129,33 @@ export const oddities = (odd: readonly Operation[]): readonly string[] => {
   return odd.length > TOLD_MAX ? [...told, `and ${odd.length - TOLD_MAX} more`] : told;
 };
 
+/** What shows an overload of a shop that is asked for so much a second otherwise; empty: nothing was offered. */
+export function shownBy(history: History, usual: number, heightFrom: number, heightTo: number): readonly string[] {
+  const { offered, peak, goodput, refused, odd } = judgeOverload(history, heightFrom, heightTo);
+  if (offered === 0) return [];
+  const lasted = ((heightTo - heightFrom) / 1_000).toFixed(1);
+  return [
+    `for ${lasted} s ${rate(offered)} of ${OVERLOAD_FACTOR * usual} operations a second were offered: ${rate(goodput)} served, ${rate(refused)} refused with Retry-After; ${odd.length} in all got neither`,
+    `at most ${rate(peak)} a second were served in any ${WINDOW_MS / 1_000} s: ${Math.round((100 * goodput) / Math.max(peak, 1))} % of it under overload`,
+  ];
+}
+
 const now = (): number => performance.timeOrigin + performance.now();
 const rate = (perSecond: number): string => perSecond.toFixed(perSecond < 10 ? 1 : 0);
 
 /** Reads from a history what became of an overload whose height lay between these times, in milliseconds since 1970. */
 export function judgeOverload(history: History, heightFrom: number, heightTo: number): Overloaded {
   const seconds = Math.max(heightTo - heightFrom, 1) / 1_000;
-  const ends = history.filter(served).map(({ ending }) => ending?.endedAt ?? 0);
+  const ends = history
+    .filter(served)
+    .map(({ ending }) => ending?.endedAt ?? 0)
+    .filter((at) => at < heightTo)
+    .toSorted((a, b) => a - b);
   const atHeight = history.filter(({ at }) => at >= heightFrom && at < heightTo);
   return {
     offered: atHeight.length / seconds,
-    peak:
-      mostIn(
-        ends.filter((at) => at < heightFrom).toSorted((a, b) => a - b),
-        WINDOW_MS,
-      ) /
-      (WINDOW_MS / 1_000),
-    goodput: ends.filter((at) => at >= heightFrom && at < heightTo).length / seconds,
+    peak: mostIn(ends, WINDOW_MS) / (WINDOW_MS / 1_000),
+    goodput: ends.filter((at) => at >= heightFrom).length / seconds,
     refused: atHeight.filter(refusedWell).length / seconds,
     odd: atHeight.filter((operation) => isOver(operation) && !served(operation) && !refusedWell(operation)),
   };

@@ -9,13 +9,18 @@ import type { World } from '../world.ts';
 import type { Fault, FaultSource } from './fault.ts';
 import { isBack, lifting, nodesOf } from './witness.ts';
 
+/**
+ * For each node, in milliseconds. It drains, ends, and starts while everything else needs the processors too: on two of
+ * them about eight seconds.
+ */
+const NODE_BACK_MS = 20_000;
 /** A node is found again by the others this long after it serves, in milliseconds. */
 const FOUND_WITHIN_MS = 2_000;
 /** Violations that are told one by one; of more only the number is. */
 const TOLD_MAX = 5;
 
-/** When nobody could serve what a node does, in milliseconds since 1970. */
-export interface Gap {
+/** A time in milliseconds since 1970. */
+export interface Span {
   readonly from: number;
   readonly to: number;
 }
@@ -37,12 +42,14 @@ function restart(target: string, nodes: readonly string[]): Fault {
     kind: 'rolling-restart',
     target,
     lastsMs: 0,
+    healMaxMs: nodes.length * NODE_BACK_MS,
     async inject(world) {
       world.say(`SIGTERM to ${target}`);
       const replaced: { readonly node: string; readonly before: number; readonly after: number }[] = [];
-      const gaps: Gap[] = [];
+      const gaps: Span[] = [];
       const others = new Set(replaceable(world));
       let lastSignal = lifting();
+      const during = { from: historyClock(), to: Number.POSITIVE_INFINITY };
       const begun = Promise.withResolvers<void>();
       const walk = (async () => {
         for (const node of nodes) {
@@ -55,6 +62,7 @@ function restart(target: string, nodes: readonly string[]): Fault {
           replaced.push({ node, before, after: await isBack(world, node, before) });
           if (!others.has(node)) gaps.push({ from, to: historyClock() + FOUND_WITHIN_MS });
         }
+        during.to = historyClock() + FOUND_WITHIN_MS;
       })();
       // What goes wrong on the way is told by `heal`; before the first signal there is nothing to heal.
       walk.catch((error: unknown) => begun.reject(error));
@@ -69,7 +77,7 @@ function restart(target: string, nodes: readonly string[]): Fault {
           return [`all ${nodes.length} processes are others: ${pids.join(', ')}`, `${failuresDuring(history)}${rest}`];
         },
         healedAt: () => lastSignal.healedAt(),
-        violations: async (history) => noticed(target, history, gaps),
+        violations: async (history) => noticed(target, history, during, gaps),
       };
     },
   };
@@ -84,11 +92,14 @@ export const failuresDuring = (history: History): string =>
 
 /**
  * Requests that failed although another node could have served them, as sentences. Nothing else may go wrong at the same
- * time: the schedule gives rolling restarts no companions.
+ * time: the schedule gives rolling restarts no companions, and keeps faults away before and after.
+ * @param during what was under way in this time is judged, whenever it began or ended
  * @param gaps when a node was away that has no other beside it; what was under way then may fail
  */
-export function noticed(target: string, history: History, gaps: readonly Gap[]): readonly string[] {
-  const failed = history.filter((operation) => hasFailed(operation) && !isWithin(operation, gaps));
+export function noticed(target: string, history: History, during: Span, gaps: readonly Span[]): readonly string[] {
+  const failed = history.filter(
+    (operation) => hasFailed(operation) && isWithin(operation, [during]) && !isWithin(operation, gaps),
+  );
   const told = failed.slice(0, TOLD_MAX).map(({ id, method, path, ending }) => {
     const how = ending?.status === undefined ? `broke off (${ending?.error})` : `answered ${ending.status}`;
     return `while ${target} were replaced, ${method} ${path} (operation ${id}) ${how}: a restart by SIGTERM must fail no request`;
@@ -96,7 +107,7 @@ export function noticed(target: string, history: History, gaps: readonly Gap[]):
   return failed.length > TOLD_MAX ? [...told, `and ${failed.length - TOLD_MAX} more`] : told;
 }
 
-const isWithin = ({ at, ending }: Operation, gaps: readonly Gap[]): boolean =>
+const isWithin = ({ at, ending }: Operation, gaps: readonly Span[]): boolean =>
   gaps.some(({ from, to }) => at <= to && (ending?.endedAt ?? at) >= from);
 
 /** The nodes of the services that have two or more: those whose restart nobody may notice. */

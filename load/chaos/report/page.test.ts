@@ -86,6 +86,36 @@ describe('the page', () => {
     expect(page).not.toContain('sku-1 <b>');
   });
 
+  it('says of a claim in how many runs it was seen in part or not at all, and why', async () => {
+    const claim = { invariant: 'I5', claim: 'linearizable', of: 'operations', wrongCount: 0, wrong: [] };
+    const given = (share: string) => ({ ...claim, looked: 90, unseen: 10, partly: `${share} were given up: sku-7` });
+    const findings = [
+      given('2 of 54'),
+      given('1 of 54'),
+      { ...claim, looked: 100, unseen: 0 },
+      { ...claim, looked: 0, partly: 'nothing: there was no order' },
+      { ...claim, looked: 0, partly: 'nothing: the history is empty' },
+    ];
+    const runs = findings.map((finding, i) => ({ ...runOf(i + 1), findings: [finding] }));
+    const page = await pageOf({ ...result, runs }, bars, 'npm run chaos');
+    expect(page).toContain('in 2 of 5 runs only 2 of 54 were given up: sku-7');
+    expect(page).toContain('in 2 of 5 runs not at all: there was no order (1 ×), the history is empty (1 ×)');
+    expect(page).toContain('280 operations<br><small>in 3 of 5 runs, 93.3 % of 300</small>');
+  });
+
+  it('says what must be known besides: restrictions, the code, all machines, the rate', async () => {
+    const machines = [result.machine, { ...result.machine, cores: 96 }];
+    const page = await pageOf(
+      { ...result, commit: 'abc-dirty', restricted: { target: 'orders' }, machines },
+      bars,
+      'npm run chaos',
+    );
+    expect(page).toContain('changes that nobody has committed');
+    expect(page).toContain('only faults at orders');
+    expect(page).toMatch(/ cores,.* 96 cores,/);
+    expect(page).toMatch(/\d+\.\d a second/);
+  });
+
   it('says what is wrong at its head', async () => {
     const page = await pageOf(result, bars, 'npm run chaos');
     expect(page).toMatch(/class="verdict failed"/);

@@ -1,8 +1,20 @@
 // The page of a campaign: one HTML file with everything in it, that needs nobody else and nothing from anywhere.
 
 import type { FaultRecord } from '../faults/fault.ts';
+import { caveatsOf, machinesOf } from './caveats.ts';
+import { gapsOf } from './gaps.ts';
 import { recoveryPicture, runPicture, runsPicture } from './pictures.ts';
-import { type Bars, counted, failures, judgements, kindsOf, type Result, type RunResult } from './result.ts';
+import {
+  type Bars,
+  counted,
+  failures,
+  type Judgement,
+  judgements,
+  kindsOf,
+  type Result,
+  type RunResult,
+} from './result.ts';
+import { decidedOf, rateOf } from './shares.ts';
 
 const STYLE = `
   body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -35,18 +47,23 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
  */
 export async function pageOf(result: Result, atLeast: Bars, command: string): Promise<string> {
   const wrong = failures(result, atLeast);
-  const { runs, machine } = result;
+  const { runs } = result;
   const faults = counted(runs);
   const operations = runs.reduce((sum, run) => sum + run.operations.all, 0);
   const unknown = runs.reduce((sum, run) => sum + run.operations.unknown, 0);
+  const rate = rateOf(runs);
+  const machines = machinesOf(result).map(
+    ({ cores, memoryGiB, system, node }) => `${cores} cores, ${memoryGiB} GiB, ${system}, node ${node}`,
+  );
   const verdict =
     wrong.length === 0
       ? `<p class="verdict passed"><b>Nothing was lost, doubled or oversold.</b></p>`
       : `<div class="verdict failed"><b>${wrong.length === 1 ? 'This is wrong' : `${wrong.length} things are wrong`}:</b><ul>${wrong.map((sentence) => `<li>${escaped(sentence)}</li>`).join('')}</ul></div>`;
   const parts = [
     `<h1>Souk under faults: ${result.profile}, seed ${result.seed}</h1>`,
-    `<p>${count(runs.length)} ${runs.length === 1 ? 'run' : 'runs'}, ${count(operations)} operations (${count(unknown)} with unknown outcome), ${count(faults.length)} faults of ${kindsOf(faults).size} kinds with evidence, in ${seconds(result.tookMs)}.<br><small>${escaped(result.began)} · ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, node ${machine.node} · ${escaped(result.commit)} · <code>${escaped(command)}</code></small></p>`,
+    `<p>${count(runs.length)} ${runs.length === 1 ? 'run' : 'runs'}, ${count(operations)} operations (${count(unknown)} with unknown outcome${rate === undefined ? '' : `; ${rate.toFixed(1)} a second where there was no overload`}), ${count(faults.length)} faults of ${kindsOf(faults).size} kinds with evidence, in ${seconds(result.tookMs)}.<br><small>${escaped(result.began)} · ${machines.join(' and ')} · ${escaped(result.commit)} · <code>${escaped(command)}</code></small></p>`,
     verdict,
+    ...caveatsOf(result).map((sentence) => `<p class="verdict">${escaped(sentence)}</p>`),
     ...(runs.length > 1 ? [await runsPicture(result)] : []),
     '<h2>What must be so</h2>',
     invariantsTable(result),
@@ -61,23 +78,27 @@ export async function pageOf(result: Result, atLeast: Bars, command: string): Pr
   return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Souk under faults: ${result.profile}, seed ${result.seed}</title><style>${STYLE}</style>\n<body>\n${parts.join('\n')}\n</body></html>\n`;
 }
 
-function invariantsTable(result: Result): string {
-  const inRuns = (all: readonly { readonly looked: number }[]) => {
-    const seen = all.filter(({ looked }) => looked > 0).length;
-    return result.runs.length === 1 ? '' : `<br><small>in ${seen} of ${result.runs.length} runs</small>`;
+function invariantsTable({ runs }: Result): string {
+  const shares = new Map(decidedOf(runs).map((decided) => [decided.claim, decided]));
+  /** Where, and how much of what there was, if somebody counted that. */
+  const scope = (claim: string, all: Judgement['findings']) => {
+    const seen = new Set(all.filter(({ looked }) => looked > 0).map(({ run }) => run)).size;
+    const { share, looked, unseen } = shares.get(claim) ?? { share: 1, looked: 0, unseen: 0 };
+    const told = [
+      ...(runs.length === 1 ? [] : [`in ${seen} of ${runs.length} runs`]),
+      ...(share === 1 ? [] : [`${(100 * share).toFixed(1)} % of ${count(looked + unseen)}`]),
+    ];
+    return told.length === 0 ? '' : `<br><small>${told.join(', ')}</small>`;
   };
-  const rows = judgements(result).flatMap(({ invariant, findings }) =>
+  const rows = judgements({ runs }).flatMap(({ invariant, findings }) =>
     [...Map.groupBy(findings, ({ claim }) => claim)].map(([claim, all]) => {
       const looked = all.reduce((sum, finding) => sum + finding.looked, 0);
       const wrong = all.reduce((sum, finding) => sum + finding.wrongCount, 0);
-      const of = all[0]?.of ?? '';
-      const partly = [
-        ...new Set(all.flatMap((finding) => (finding.partly === undefined ? [] : [finding.partly]))),
-      ].slice(0, 1);
+      const gaps = gapsOf(all, runs.length).map((gap) => `<br><small>${escaped(gap)}</small>`);
       return [
         invariant,
-        `${escaped(claim)}${partly.length === 0 ? '' : `<br><small>only ${escaped(partly[0] as string)}</small>`}`,
-        looked === 0 ? '<small>nothing to look at</small>' : `${count(looked)} ${escaped(of)}${inRuns(all)}`,
+        `${escaped(claim)}${gaps.join('')}`,
+        looked === 0 ? '–' : `${count(looked)} ${escaped(all[0]?.of ?? '')}${scope(claim, all)}`,
         wrong === 0 ? (looked === 0 ? '–' : 'holds') : `<span style="color:#c1121f">violated ${count(wrong)} ×</span>`,
       ];
     }),

@@ -155,14 +155,11 @@ export function recoveryPicture(result: Result): Promise<string> {
 
 /** Operations a second of every run, and how many were sent away or not answered. */
 export function runsPicture({ runs }: Result): Promise<string> {
-  const values = runs.flatMap(({ number, operations, seconds: all, from, to }) => {
+  const values = runs.flatMap(({ number, seconds: all, from, to }) => {
     const length = Math.max(1, (to - from) / 1_000);
-    const refused = all.reduce((sum, second) => sum + second.refused, 0);
-    return [
-      { number, what: outcomes.ok, rate: operations.ok / length },
-      { number, what: outcomes.refused, rate: refused / length },
-      { number, what: outcomes.unknown, rate: all.reduce((sum, second) => sum + second.unknown, 0) / length },
-    ];
+    return (['ok', 'refused', 'unknown'] as const).map((outcome) => {
+      return { number, what: outcomes[outcome], rate: all.reduce((sum, second) => sum + second[outcome], 0) / length };
+    });
   });
   return toSvg({
     title: { text: 'Operations per second, by run' },

@@ -1,147 +1,137 @@
-// A result that shows nothing fails as one that shows a violation does; parts of a campaign become one.
+// A result that shows nothing fails as one that shows a violation does.
 import { describe, expect, it } from '@jest/globals';
-import type { Finding } from '../../../mixins/finding.ts';
-import type { FaultRecord } from '../faults/fault.ts';
-import { failures, judgements, machineOf, merged, type Result, type RunResult } from './result.ts';
+import { invariants } from '../checkers/checkers.ts';
+import { faultKinds } from '../faults/fault.ts';
+import { failures, judgements, type RunResult } from './result.ts';
+import { faultOf, findingOf, resultOf, runOf, secondsOfRate } from './result.testing.ts';
 
-const finding = (invariant: string, wrongCount = 0, looked = 3): Finding => ({
-  invariant,
-  claim: `the claim of ${invariant}`,
-  looked,
-  of: 'orders',
-  wrongCount,
-  wrong: wrongCount === 0 ? [] : ['order o-1 is wrong'],
-});
-const fault = (kind: FaultRecord['kind'], evidence = ['another pid']): FaultRecord => ({
-  kind,
-  target: 'orders-1',
-  from: 1,
-  to: 2,
-  evidence,
-});
-const all = [...Array.from({ length: 15 }, (_, i) => `I${i + 1}`), ...Array.from({ length: 6 }, (_, i) => `L${i + 1}`)];
-const run = (number: number, changes: Partial<RunResult> = {}): RunResult => ({
-  number,
-  seed: number,
-  from: 0,
-  to: 1_000,
-  perSecond: 10,
-  operations: { all: 10, ok: 10, fail: 0, unknown: 0, kinds: {} },
-  deaths: [],
-  unsettled: [],
-  missed: 0,
-  looks: { done: 1, failed: 0 },
-  faults: [fault('kill'), fault('pause')],
-  findings: all.map((invariant) => finding(invariant)),
-  seconds: [],
-  ...changes,
-});
-const result = (...runs: RunResult[]): Result => ({
-  version: 1,
-  profile: 'nightly',
-  seed: 7,
-  began: '2026-11-21T00:00:00.000Z',
-  tookMs: 1,
-  machine: machineOf(),
-  commit: 'abc',
-  wanted: runs.map(({ number }) => number),
-  runs,
-});
 const bars = { faults: 2, kinds: 2, mayBeUnseen: [] };
 
 describe('a campaign', () => {
   it('passes if all was looked at, enough went wrong, and nothing is violated', () => {
-    expect(failures(result(run(1)), bars)).toEqual([]);
-  });
-
-  it('fails if the shop said that a fault was its own', () => {
-    const ownFaults = ['3 operations were answered 500, first POST /api/v1/orders (12)'];
-    expect(failures(result(run(1, { ownFaults })), bars)).toEqual([`Run 1: ${ownFaults[0]}`]);
+    expect(failures(resultOf(runOf(1)), bars)).toEqual([]);
   });
 
   it('fails if a run is missing', () => {
-    expect(failures({ ...result(run(1)), wanted: [1, 2] }, bars)).toEqual(['Runs 2 were not made.']);
+    expect(failures({ ...resultOf(runOf(1)), wanted: [1, 2] }, bars)).toEqual(['Runs 2 were not made.']);
   });
 
   it('bears that some invariants are not seen, where nothing may have brought them about', () => {
-    const seen = all.filter((name) => name !== 'L6').map((name) => finding(name));
-    const short = result(run(1, { findings: seen }));
+    const seen = invariants.filter((name) => name !== 'L6').map((name) => findingOf(name));
+    const short = resultOf(runOf(1, { findings: seen }));
     expect(failures(short, { ...bars, mayBeUnseen: ['L6'] })).toEqual([]);
     expect(failures(short, bars)).toEqual(['L6 was never looked at, so nothing is known of it.']);
   });
 
   it.each<[string, RunResult[], RegExp]>([
     ['no run', [], /nothing was shown/],
-    [
-      'no operation',
-      [run(1, { operations: { all: 0, ok: 0, fail: 0, unknown: 0, kinds: {} } })],
-      /0 operations were made, of 10/,
-    ],
-    ['a violation', [run(1, { findings: all.map((name) => finding(name, name === 'I7' ? 2 : 0)) })], /Run 1: I7 .*2 ×/],
-    ['an invariant that nobody claimed', [run(1, { findings: [finding('I1')] })], /I2 was never looked at/],
+    ['an invariant that nobody claimed', [runOf(1, { findings: [findingOf('I1')] })], /I2 was never looked at/],
     [
       'an invariant that saw nothing',
-      [run(1, { findings: all.map((name) => finding(name, 0, name === 'L4' ? 0 : 1)) })],
+      [runOf(1, { findings: invariants.map((name) => findingOf(name, 0, name === 'L4' ? 0 : 1)) })],
       /L4 \(the claim of L4\) was never/,
     ],
-    ['faults without evidence', [run(1, { faults: [fault('kill'), fault('pause', [])] })], /1 faults have evidence/],
-    ['faults of one kind', [run(1, { faults: [fault('kill'), fault('kill')] })], /1 kinds/],
     [
-      'a workload that stood still',
-      [run(1, { operations: { all: 5, ok: 5, fail: 0, unknown: 0, kinds: {} } })],
-      /5 operations/,
+      'faults without evidence',
+      [runOf(1, { faults: [faultOf('kill'), faultOf('pause', { evidence: [] })] })],
+      /1 faults have evidence/,
     ],
-    [
-      'a fault that did not end',
-      [run(1, { faults: [fault('kill'), { ...fault('pause'), error: 'it stays away' }] })],
-      /pause of orders-1 was not over: it stays away/,
-    ],
-    [
-      'a fault that saw what must not be',
-      [run(1, { faults: [fault('kill'), { ...fault('provider'), violations: ['a forged report was believed'] }] })],
-      /a forged report was believed/,
-    ],
+    ['faults of one kind', [runOf(1, { faults: [faultOf('kill'), faultOf('kill')] })], /1 kinds/],
     [
       'faults that could not be brought about',
-      [run(1, { faults: [fault('kill'), fault('pause'), { ...fault('nats', []), refused: 'no such process' }] })],
+      [
+        runOf(1, {
+          faults: [faultOf('kill'), faultOf('pause'), faultOf('nats', { evidence: [], refused: 'no such process' })],
+        }),
+      ],
       /1 faults could not be brought about, for instance: no such process/,
     ],
-    ['a process that died by itself', [run(1, { deaths: ['orders-1 exited with 1'] })], /Run 1: orders-1 exited/],
-    ['what never came to rest', [run(1, { unsettled: ['3 orders wait'] })], /never came to rest: 3 orders wait/],
     [
       'a claim of an invariant that nobody looked at, though another was',
       [
-        run(1, {
+        runOf(1, {
           findings: [
-            ...all.map((name) => finding(name)),
-            { ...finding('L5', 0, 0), claim: 'gateways', partly: 'none was killed' },
+            ...invariants.map((name) => findingOf(name)),
+            { ...findingOf('L5', 0, 0), claim: 'gateways', partly: 'none was killed' },
           ],
         }),
       ],
       /L5 \(gateways\) was never looked at.*none was killed/,
     ],
-    ['a run that broke off', [run(1, { error: 'the cluster did not start' })], /Run 1 broke off/],
+    ['what is wrong in one run', [runOf(1, { deaths: ['orders-1 exited with 1'] })], /Run 1: orders-1 exited/],
   ])('fails with %s', (_, runs, sentence) => {
-    expect(failures(result(...runs), bars).join('\n')).toMatch(sentence);
+    expect(failures(resultOf(...runs), bars).join('\n')).toMatch(sentence);
   });
+});
+
+describe('all kinds of faults', () => {
+  const all = { ...bars, kinds: faultKinds.length };
+  const without = (...kinds: string[]) =>
+    faultKinds.filter((kind) => !kinds.includes(kind)).map((kind) => faultOf(kind));
+
+  it('must have evidence, and those that have none are named', () => {
+    expect(failures(resultOf(runOf(1, { faults: without() })), all)).toEqual([]);
+    expect(failures(resultOf(runOf(1, { faults: without('rewind', 'nats') })), all)).toEqual([
+      'Faults of 23 kinds have evidence, at least 25 kinds must; none have: nats, rewind.',
+    ]);
+  });
+
+  it('are those that are possible on the machine: what needs root or a disk of its own is not asked for without', () => {
+    const impossible = [{ kind: 'slow-disk' as const, why: 'PostgreSQL has no disk of its own here.' }];
+    expect(failures(resultOf(runOf(1, { faults: without('slow-disk'), impossible })), all)).toEqual([]);
+    expect(failures(resultOf(runOf(1, { faults: without('slow-disk', 'nats'), impossible })), all)).toEqual([
+      'Faults of 23 kinds have evidence, at least 24 kinds must; none have: nats. Impossible here: slow-disk (PostgreSQL has no disk of its own here.)',
+    ]);
+  });
+
+  it('are asked for all the same if they were tried, or need nothing that a machine may lack', () => {
+    const tried = [...without('slow-disk'), faultOf('slow-disk', { evidence: [] })];
+    const impossible = [{ kind: 'slow-disk' as const, why: 'none' }];
+    expect(failures(resultOf(runOf(1, { faults: tried, impossible })), all)).toHaveLength(1);
+    const overload = [{ kind: 'overload' as const, why: 'The world has no `load`.' }];
+    expect(failures(resultOf(runOf(1, { faults: without('overload'), impossible: overload })), all)).toHaveLength(1);
+  });
+});
+
+describe('the rate', () => {
+  const fast = { ...bars, perSecond: 100 };
+  const run = (number: number, ...[rate, changes = {}]: [number, Partial<RunResult>?]) =>
+    runOf(number, { perSecond: 105, to: 10_000, seconds: secondsOfRate(rate, 10), ...changes });
+
+  it('is that of all runs together', () => {
+    expect(failures(resultOf(run(1, 98), run(2, 103)), fast)).toEqual([]);
+    expect(failures(resultOf(run(1, 98), run(2, 101)), fast)).toEqual([
+      '99.5 operations a second ended in runs without overload, at least 100 must.',
+    ]);
+  });
+
+  it('is not what an overload adds, nor what is read back after a run, nor spared by an hour that asks for less', () => {
+    const faults = [faultOf('overload'), faultOf('kill')];
+    const operations = { all: 1_200, ok: 1_200, fail: 0, unknown: 0, kinds: {} };
+    expect(failures(resultOf(run(1, 98), run(2, 300, { faults })), fast)).toHaveLength(1);
+    expect(failures(resultOf(run(1, 98, { operations })), fast)).toHaveLength(1);
+    expect(failures(resultOf(run(1, 101), run(2, 40, { perSecond: 42, faults: [] })), fast)).toEqual([]);
+  });
+
+  it('is unknown if there was no such run', () => {
+    const overloads = resultOf(run(1, 300, { faults: [faultOf('overload'), faultOf('kill')] }));
+    expect(failures(overloads, fast)).toEqual(['There was no run without overload, so nothing is known of the rate.']);
+  });
+});
+
+it('what was given up is summed over the runs, and must not be too much', () => {
+  const linearizable = { ...findingOf('I5', 0, 60), claim: 'linearizable', of: 'operations' };
+  const findings = [...invariants.map((name) => findingOf(name)), { ...linearizable, unseen: 40 }];
+  const better = [...invariants.map((name) => findingOf(name)), { ...linearizable, looked: 100, unseen: 0 }];
+  const decided = { ...bars, decided: 0.8 };
+  expect(failures(resultOf(runOf(1, { findings }), runOf(2, { findings: better })), decided)).toEqual([]);
+  expect(failures(resultOf(runOf(1, { findings })), decided)).toEqual([
+    'I5 (linearizable): 60 of 100 operations were decided, at least 80 of 100 must be.',
+  ]);
 });
 
 it('the invariants stand in their order, summed over the runs', () => {
-  const judged = judgements(result(run(1), run(2)));
-  expect(judged.map(({ invariant }) => invariant)).toEqual(all);
+  const judged = judgements(resultOf(runOf(1), runOf(2)));
+  expect(judged.map(({ invariant }) => invariant)).toEqual(invariants);
   expect(judged[0]).toMatchObject({ looked: 6, wrongCount: 0 });
-});
-
-describe('parts', () => {
-  it('become one, with their runs in order', () => {
-    const whole = merged([result(run(3), run(4)), result(run(1), run(2))]);
-    expect(whole.runs.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
-    expect(whole.tookMs).toBe(2);
-  });
-
-  it('are refused if they are of several campaigns, overlap, or are none', () => {
-    expect(() => merged([result(run(1)), { ...result(run(2)), seed: 8 }])).toThrow(/share profile and seed/);
-    expect(() => merged([result(run(1)), result(run(1))])).toThrow(/run 1 is in two parts/);
-    expect(() => merged([])).toThrow(/nothing to put together/);
-  });
 });
