@@ -21,8 +21,8 @@ const CUSTOMERS = 24;
 const STAFF = 6;
 /** Clients at once, of all kinds: those that a shop which stands still for seconds keeps waiting. */
 const CLIENTS_MAX = 3_000;
-/** Turns in a hundred. About a seventh of all operations are orders then (14 to 18 % in runs); in a real shop far fewer are. */
-const SHARES = { customer: 45, guest: 14, staff: 18, onlooker: 23 };
+/** Turns in a hundred. About an eighth of all operations are orders then; in a real shop far fewer are. */
+const SHARES = { customer: 38, guest: 10, staff: 16, onlooker: 36 };
 /** Of a burst, by people who need no account. */
 const BURST_SHARES = { guest: 75, onlooker: 25 };
 /** The shop must be stocked, and everything be read back, within this, in milliseconds. */
