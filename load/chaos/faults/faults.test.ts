@@ -9,7 +9,7 @@ import type { Ending, History, Operation } from '../history/operation.ts';
 import type { World } from '../world.ts';
 import { faultKinds } from './fault.ts';
 import { faultSources } from './faults.ts';
-import { GOODPUT_MIN, judgeOverload, oddities, shownBy } from './overload.ts';
+import { collapse, judgeOverload, oddities, shownBy } from './overload.ts';
 import { type Poison, poisoned, poisons, poisonViolations, reasons } from './poison.ts';
 import { believed } from './provider.ts';
 import { setBack } from './rewind.ts';
@@ -132,14 +132,14 @@ describe('a history', () => {
   });
 
   it('tells what became of an overload', () => {
-    const took = Array.from({ length: 1_000 }, (_, i) => operation(i, i * 10, { status: 201 }));
-    const sent = Array.from({ length: 100 }, (_, i) => operation(1_000 + i, 8_000 + i * 20, {}));
+    const took = Array.from({ length: 2_000 }, (_, i) => operation(i, i * 10, { status: 201 }));
+    const sent = Array.from({ length: 100 }, (_, i) => operation(2_000 + i, 18_000 + i * 20, {}));
     const refused = sent.map((each) => ({
       ...each,
       ending: { endedAt: each.at + 1, outcome: 'fail' as const, status: 503, retryAfter: 1 },
     }));
-    const odd = operation(2_000, 9_000, { outcome: 'fail', status: 503 });
-    const seen = judgeOverload([...took, ...refused, odd], 8_000, 10_000);
+    const odd = operation(3_000, 19_000, { outcome: 'fail', status: 503 });
+    const seen = judgeOverload([...took, ...refused, odd], 18_000, 20_000);
     expect(seen).toMatchObject({ offered: 150.5, goodput: 100, peak: 100, refused: 50, odd: [odd] });
   });
 });
@@ -160,28 +160,33 @@ describe('an overload', () => {
   };
 
   it('is borne by a shop that does at the height what it did on the way', () => {
-    expect(shareOf(served(...times(8, 100), ...times(10, 100)), 8_000, 18_000)).toBeCloseTo(1, 1);
+    expect(shareOf(served(...times(18, 100), ...times(30, 100)), 18_000, 48_000)).toBeCloseTo(1, 1);
   });
 
   it('shows who collapses when it comes', () => {
-    expect(shareOf(served(...times(8, 100), ...times(10, 10)), 8_000, 18_000)).toBeCloseTo(0.1, 1);
+    expect(shareOf(served(...times(18, 100), ...times(30, 10)), 18_000, 48_000)).toBeCloseTo(0.1, 1);
   });
 
   it('shows who can do most at the height, and collapses after some seconds of it', () => {
-    const history = served(...times(8, 50), ...times(5, 300), ...times(25, 60));
-    const { peak, goodput } = judgeOverload(history, 8_000, 38_000);
+    const history = served(...times(8, 50), ...times(15, 300), ...times(25, 60));
+    const { peak, goodput } = judgeOverload(history, 8_000, 48_000);
     expect(peak).toBeCloseTo(300, -1);
-    expect(goodput).toBeCloseTo(100, -1);
-    // Held against what was seen before it would shine: 200 %.
-    expect(goodput / peak).toBeLessThan(GOODPUT_MIN);
+    expect(goodput).toBeCloseTo(150, -1);
+    // Held against what was seen before it would shine: 300 %.
+    expect(collapse({ peak, goodput }, 40_000)).toEqual([
+      'under overload 150 operations a second were served, and 300 at best: at least 80 % of that must be',
+    ]);
+    expect(collapse({ peak, goodput: 0.8 * peak }, 40_000)).toEqual([]);
+    // Too short to tell.
+    expect(collapse({ peak, goodput }, 12_000)).toEqual([]);
   });
 
   it('may last a minute, and says how long it did, for a campaign may cut it', () => {
     const loaded = { ...world, load: { perSecond: 5, burst: () => ({ stop: () => Promise.resolve() }) } };
     expect(faultSources.overload(loaded, chanceOf(1))).toMatchObject([{ lastsMs: 60_000 }]);
-    expect(shownBy(served(...times(8, 50), ...times(12, 40)), 5, 8_000, 20_000)).toEqual([
+    expect(shownBy(served(...times(18, 50), ...times(12, 40)), 5, 18_000, 30_000)).toEqual([
       'for 12.0 s 40 of 50 operations a second were offered: 40 served, 0.0 refused with Retry-After; 0 in all got neither',
-      'at most 50 a second were served in any 5 s: 80 % of it under overload',
+      'at most 50 a second were served in any 15 s: 80 % of it under overload',
     ]);
     expect(shownBy([], 5, 8_000, 20_000)).toEqual([]);
   });
