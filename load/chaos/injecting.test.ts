@@ -46,12 +46,15 @@ function fault(
 
 function inject(
   scenery: Scene,
-  faults: Partial<Record<FaultKind, readonly Fault[]>>,
+  faults: Partial<Record<FaultKind, readonly Fault[] | (() => readonly Fault[])>>,
   steps: readonly Step[],
   history: History = [],
 ) {
   const sources = Object.fromEntries(
-    faultKinds.map((kind): [FaultKind, FaultSource] => [kind, () => faults[kind] ?? []]),
+    faultKinds.map((kind): [FaultKind, FaultSource] => {
+      const { [kind]: found = [] } = faults;
+      return [kind, typeof found === 'function' ? found : () => found];
+    }),
   ) as Record<FaultKind, FaultSource>;
   const judging = injectAll({
     world: scenery.world,
@@ -142,6 +145,12 @@ describe('faults', () => {
     const [record] = await inject(here, { nats: [lasting(1), lasting(2), lasting(25)] }, [step]);
     expect(record).toMatchObject({ target: 'nats 25' });
     expect((record?.to ?? 0) - (record?.from ?? 0)).toBeGreaterThanOrEqual(24);
+    // A server of which there is one lasts as long as its source has drawn; it is asked again.
+    let asked = 0;
+    const source = () => [lasting((asked += 1) < 3 ? 1 : 25)];
+    const [again] = await inject(here, { nats: source }, [step]);
+    expect(again).toMatchObject({ target: 'nats 25' });
+    expect(await inject(here, { nats: [lasting(2)] }, [step])).toMatchObject([{ target: 'nats 2' }]);
   });
 
   it('are healed when the run is broken off', async () => {

@@ -13,6 +13,9 @@ import type { World } from './world.ts';
 /** What was hit must serve again within this, unless the fault says otherwise. */
 const HEAL_MAX_MS = 150_000;
 
+/** Of kinds that cannot last as long as is wished, one is taken that does not. */
+const DRAWS_MAX = 20;
+
 export interface InjectingOptions {
   readonly world: World;
   readonly sources: Readonly<Record<FaultKind, FaultSource>>;
@@ -64,11 +67,19 @@ function draw(
 ): readonly Fault[] {
   const drawn: Fault[] = [];
   for (const kind of kinds) {
-    const all = sources[kind](world, chance);
-    const possible = all.filter(({ impossible: why, target }) => {
-      return why === undefined && !drawn.some((other) => touchTheSame(other.target, target));
-    });
-    const lasting = possible.filter(({ lastsMs }) => lastsMs >= leastMs);
+    let all: readonly Fault[];
+    let possible: readonly Fault[];
+    let lasting: readonly Fault[];
+    // How long one lasts is drawn as well, so where there is a single one to choose, asking again helps.
+    let tries = 0;
+    do {
+      all = sources[kind](world, chance);
+      possible = all.filter(({ impossible: why, target }) => {
+        return why === undefined && !drawn.some((other) => touchTheSame(other.target, target));
+      });
+      lasting = possible.filter(({ lastsMs }) => lastsMs >= leastMs);
+      tries += 1;
+    } while (lasting.length === 0 && possible.length > 0 && tries < DRAWS_MAX);
     if (possible.length > 0) drawn.push(chance.pick(lasting.length > 0 ? lasting : possible));
     else {
       const why = all.every((fault) => fault.impossible !== undefined) ? all[0]?.impossible : undefined;
