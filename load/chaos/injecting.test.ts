@@ -92,6 +92,12 @@ describe('faults', () => {
     expect(here.happened.filter((what) => what === 'hit carts-1')).toHaveLength(20);
   });
 
+  it('of one step never hit a node of Kafka and an edge to Kafka, which is one to all of them', async () => {
+    const here = scene();
+    const faults = { kafka: [fault(here, 'kafka-3')], 'half-open': [fault(here, 'activity → kafka')] };
+    expect(await inject(here, faults, [once('kafka', 'half-open')])).toHaveLength(1);
+  });
+
   it('that are impossible are told with the reason', async () => {
     const here = scene();
     const impossible = fault(here, 'the disk', { impossible: 'there is no cgroup to slow it' });

@@ -92,9 +92,16 @@ function draw(
 
 /** Words of targets name nodes, services and servers; what shares one is left alone while the other lasts. */
 function touchTheSame(one: string, other: string): boolean {
-  const words = new Set(one.split(/[^a-z0-9-]+/i).filter((word) => word.length > 3));
-  return other.split(/[^a-z0-9-]+/i).some((word) => words.has(word));
+  const words = new Set(wordsOf(one));
+  return wordsOf(other).some((word) => words.has(word));
 }
+
+/** An edge to Kafka is one to all of its nodes, so each of them counts as Kafka. */
+const wordsOf = (target: string): readonly string[] =>
+  target
+    .split(/[^a-z0-9-]+/i)
+    .filter((word) => word.length > 3)
+    .map((word) => word.replace(/^kafka-\d+$/, 'kafka'));
 
 async function injectOne(
   options: InjectingOptions,

@@ -50,6 +50,8 @@ export interface Profile {
   readonly loadMs: number;
 }
 
+/** Two faults at once can be in each other's way. */
+const REFUSED_MAX = 0.2;
 /** Every service that may have several nodes has two, so that nobody need notice when one dies. */
 const NODES = 'orders=2,inventory=2,payments=2,carts=2,products=2,users=2,api=2';
 
@@ -82,7 +84,7 @@ const commit: Profile = {
     'kafka',
   ],
   // Whether a lone kill hits a node that others stand beside is drawn; health and hours are beyond two minutes.
-  atLeast: { faults: 10, kinds: 6, decided: 0.8, mayBeUnseen: ['L3', 'L5', 'L6'] },
+  atLeast: { faults: 10, kinds: 6, refused: REFUSED_MAX, decided: 0.8, mayBeUnseen: ['L3', 'L5', 'L6'] },
   paymentDeadlineMs: 5_000,
   quietWithinMs: 90_000,
   // Of what is fresh; its round over all that there is takes longer than the run.
@@ -129,7 +131,14 @@ const nightly: Profile = {
   // The longest deadline of the gateway, and a little more.
   apartMs: 16_000,
   kinds: faultKinds,
-  atLeast: { faults: 240, kinds: faultKinds.length, perSecond: 100, decided: 0.8, mayBeUnseen: ['L6'] },
+  atLeast: {
+    faults: 240,
+    kinds: faultKinds.length,
+    refused: REFUSED_MAX,
+    perSecond: 100,
+    decided: 0.8,
+    mayBeUnseen: ['L6'],
+  },
   paymentDeadlineMs: 20_000,
   quietWithinMs: 90_000,
   probeWithinMs: 40_000,

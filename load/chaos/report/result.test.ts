@@ -5,7 +5,7 @@ import { faultKinds } from '../faults/fault.ts';
 import { failures, judgements, type RunResult } from './result.ts';
 import { faultOf, findingOf, resultOf, runOf, secondsOfRate } from './result.testing.ts';
 
-const bars = { faults: 2, kinds: 2, mayBeUnseen: [] };
+const bars = { faults: 2, kinds: 2, refused: 0.2, mayBeUnseen: [] };
 
 describe('a campaign', () => {
   it('passes if all was looked at, enough went wrong, and nothing is violated', () => {

@@ -140,15 +140,14 @@ export const counted = (runs: readonly RunResult[]): readonly FaultRecord[] =>
 export const kindsOf = (faults: readonly FaultRecord[]): ReadonlySet<FaultKind> =>
   new Set(faults.map(({ kind }) => kind));
 
-/** Faults that may fail to be brought about, as a share: two at once can be in each other's way. */
-const REFUSED_MAX = 0.2;
-
 export interface Bars {
   /** Faults with evidence, and their kinds. */
   readonly faults: number;
   readonly kinds: number;
   /** Invariants of which a claim may go unseen: nothing may have brought it about. */
   readonly mayBeUnseen: readonly string[];
+  /** Faults that may fail to be brought about, as a share: two at once can be in each other's way; missing: any. */
+  readonly refused?: number;
   /** Operations that end in a second, over all runs without overload; missing: what each run must reach is enough. */
   readonly perSecond?: number;
   /**
@@ -172,7 +171,7 @@ export function failures(result: Pick<Result, 'runs' | 'wanted'>, atLeast: Bars)
     ...(missing.length > 0 && runs.length > 0 ? [`Runs ${toldNumbers(missing)} were not made.`] : []),
     ...runs.flatMap(wrongIn),
     ...unseen(result, atLeast.mayBeUnseen),
-    ...(refused.length > REFUSED_MAX * (faults.length + refused.length)
+    ...(refused.length > (atLeast.refused ?? 1) * (faults.length + refused.length)
       ? [`${refused.length} faults could not be brought about, for instance: ${refused[0]?.refused}`]
       : []),
     ...(faults.length < atLeast.faults
