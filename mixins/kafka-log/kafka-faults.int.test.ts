@@ -9,6 +9,7 @@ import { kafkaBrokers } from '../../infra/local/servers/kafka.fixture.ts';
 import type { KafkaMessage } from './client.ts';
 import { messageOf } from './cloud-event.ts';
 import type { KafkaLog } from './kafka-log.ts';
+import { kafkajsClient } from './kafkajs-client.ts';
 import { COORDINATOR_LOADING, type Proxy, REBALANCING, startProxy } from './proxy.fixture.ts';
 import { createSender } from './sender.ts';
 import { ensureTopics } from './topic-setup.ts';
@@ -64,6 +65,22 @@ withKafka('makes the topics as the catalogue states them, and reports one that d
   ]);
   expect((await ensureTopics(client, () => {})).every(({ topic }) => topic === 'cart.updated')).toBe(true);
 });
+
+withKafka(
+  'waits for topics as long as the broker may take to make them, which is long where its disk is slow',
+  async () => {
+    const proxy = await newProxy();
+    const client = kafkajsClient({ brokers: addresses(), clientId: 'test', connect: proxy.connect });
+    after(() => client.end());
+    const held = proxy.hold('createTopics');
+    const made = client.createTopics([{ name: `${test()}-slow`, partitions: 1, config: {} }]);
+    const letGo = await held;
+    const others = await Promise.race([made.then(() => 'made', String), delay(2_500, 'waits on')]); // any other request: 2 s
+    letGo();
+    expect(others).toBe('waits on');
+    await made;
+  },
+);
 
 withKafka('an idle client wakes rarely (kafkajs asks every millisecond whether something waits)', async () => {
   const log = await newLog();

@@ -26,7 +26,8 @@ const CONNECT_MS = 1_000;
 const REQUEST_MS = 2_000;
 /** With the default of five minutes, a leader that is frozen instead of dead stops a producer for that long. */
 const METADATA_AGE_MS = 2_000;
-const ADMIN_MS = 10_000;
+/** Topics are made on disk, one directory for each partition. */
+const MAKING_MS = 10_000;
 /** A partition that is new, or whose leader has just died, has none for a moment, and kafkajs does not ask again. */
 const LEADERLESS = { attempts: 30, pauseMs: 100 };
 
@@ -79,9 +80,11 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
   // What a client retries is set twice in kafkajs: for the connections here, for the requests where they are made.
   const tireless = new kafkajs.Kafka({ ...network, retry: FOR_EVER });
   const kafka = new kafkajs.Kafka({ ...network, retry: A_WHILE });
+  // The broker answers when they are made, or when its time is over.
+  const maker = new kafkajs.Kafka({ ...network, requestTimeout: MAKING_MS + REQUEST_MS, retry: A_WHILE });
 
-  async function administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-    const admin = kafka.admin({ retry: A_WHILE });
+  async function administer<T>(work: (admin: Admin) => Promise<T>, of = kafka): Promise<T> {
+    const admin = of.admin({ retry: A_WHILE });
     try {
       await admin.connect();
       return await work(admin);
@@ -96,17 +99,19 @@ export function kafkajsClient({ brokers, clientId, connect = connectSocket }: Cl
     createConsumer: (options) =>
       kafkajsConsumer(kafka, options, { retry: A_WHILE, metadataAgeMs: METADATA_AGE_MS, isEnded: () => ended }),
     async createTopics(topics) {
-      await administer((admin) =>
-        admin.createTopics({
-          topics: topics.map(({ name, partitions, config }) => ({
-            topic: name,
-            numPartitions: partitions,
-            replicationFactor: -1,
-            configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
-          })),
-          timeout: ADMIN_MS,
-          waitForLeaders: true,
-        }),
+      await administer(
+        (admin) =>
+          admin.createTopics({
+            topics: topics.map(({ name, partitions, config }) => ({
+              topic: name,
+              numPartitions: partitions,
+              replicationFactor: -1,
+              configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
+            })),
+            timeout: MAKING_MS,
+            waitForLeaders: true,
+          }),
+        maker,
       );
     },
     describeTopics: (names, settings) => administer((admin) => describe(admin, names, settings)),

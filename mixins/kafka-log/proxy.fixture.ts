@@ -4,8 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 const HOST = '127.0.0.1';
 const PRODUCE = 0;
-/** Requests whose answers begin with a throttle time and an error code, by their keys in the protocol. */
-const KEYS = { join: 11, heartbeat: 12 };
+/** Requests by their keys in the protocol; the answers of the first two begin with a throttle time and an error code. */
+const KEYS = { join: 11, heartbeat: 12, createTopics: 19 };
 /** Error codes of the protocol. */
 export const COORDINATOR_LOADING = 14;
 export const REBALANCING = 27;
@@ -16,7 +16,9 @@ export interface Proxy {
   /** The next produce request is stored and its answer never arrives. Resolves then, with the partitions that it was for. */
   swallowAnswer(): Promise<number>;
   /** The next answers of this kind say these errors, one each. Resolves when they have. */
-  say(kind: keyof typeof KEYS, ...codes: number[]): Promise<void>;
+  say(kind: 'join' | 'heartbeat', ...codes: number[]): Promise<void>;
+  /** Keeps the next answer of this kind. Resolves with the way to let it go when it has come. */
+  hold(kind: keyof typeof KEYS): Promise<() => void>;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let swallowed: ((partitions: number) => void) | undefined;
   const toSay = new Map<number, { readonly codes: number[]; readonly done: () => void }>();
+  const toHold = new Map<number, (letGo: () => void) => void>();
   const server = createServer((client) => {
     const broker = connect(brokerPort, HOST);
     const produced = new Map<number, number>();
@@ -49,8 +52,12 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
       'data',
       frames((frame) => {
         const number = frame.readInt32BE(4);
-        const told = toSay.get(asked.get(number) ?? -1);
+        const key = asked.get(number) ?? -1;
+        const told = toSay.get(key);
+        const held = toHold.get(key);
         asked.delete(number);
+        toHold.delete(key);
+        if (held !== undefined) return held(() => void client.write(frame));
         const code = told?.codes.shift();
         if (code !== undefined) frame.writeInt16BE(code, 12);
         if (told?.codes.length === 0) told.done();
@@ -73,6 +80,7 @@ export async function startProxy(brokerPort: number): Promise<Proxy> {
         swallowed = resolve;
       }),
     say: (kind, ...codes) => new Promise((done) => toSay.set(KEYS[kind], { codes, done })),
+    hold: (kind) => new Promise((held) => toHold.set(KEYS[kind], held)),
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
