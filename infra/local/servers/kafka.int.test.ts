@@ -110,7 +110,8 @@ withKafka('takes messages as three nodes when one of them was killed', async () 
     topics: [{ topic: 'orders', numPartitions: 3, replicationFactor: 3 }],
     waitForLeaders: true,
   });
-  const producer = await open(kafka.producer());
+  // One that sends again what a broker may have stored already would have it twice.
+  const producer = await open(kafka.producer({ idempotent: true, maxInFlightRequests: 1 }));
   const messages = (word: string) => [0, 1, 2].map((partition) => ({ partition, value: `${word}-${partition}` }));
   await producer.send({ topic: 'orders', acks: -1, messages: messages('three') });
 
