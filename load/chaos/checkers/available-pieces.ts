@@ -4,7 +4,7 @@
 //   received + returned − held − written off = available        held: reserved or sold, between which pieces move unseen
 
 import type { Json, Operation } from '../history/operation.ts';
-import type { Model, Spanned } from './linearizable.ts';
+import type { Model, Spanned } from './linearizable-model.ts';
 import type { Wish } from './wishes.ts';
 
 export const never = Number.POSITIVE_INFINITY;
@@ -32,6 +32,8 @@ export interface Told extends Pieces {
 
 export interface StockOperation extends Spanned<StockInput> {
   readonly operation: Operation;
+  /** Whose pieces they are: the journal knows them by it. */
+  readonly orderId?: string;
 }
 
 export const availableOf = ({ received, returned, held, writtenOff }: Pieces): number =>

@@ -1,29 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Chance, chanceOf } from '../../../actors/scheduler.simulation.ts';
-import { isLinearizable, type Model, type Spanned } from './linearizable.ts';
-
-/** A number of pieces. `add` must not lead below zero; `see` is what a reader was told. */
-type Input = { readonly add: number } | { readonly see: number };
-const counter: Model<number, Input> = {
-  initial: 0,
-  isCommutative: true,
-  step(pieces, input) {
-    if ('see' in input) return input.see === pieces ? pieces : undefined;
-    return pieces + input.add < 0 ? undefined : pieces + input.add;
-  },
-  keyOf: (pieces) => pieces,
-};
-
-const add = (pieces: number, from: number, to: number, more: Partial<Spanned<Input>> = {}): Spanned<Input> => ({
-  input: { add: pieces },
-  from,
-  to,
-  ...more,
-});
-const see = (pieces: number, from: number, to: number): Spanned<Input> => ({ input: { see: pieces }, from, to });
-const never = Number.POSITIVE_INFINITY;
-const perhaps = (pieces: number, from: number, more: Partial<Spanned<Input>> = {}) =>
-  add(pieces, from, never, { optional: true, ...more });
+import { chanceOf } from '../../../actors/scheduler.simulation.ts';
+import { add, counter, type Drawn, drawn, explains, type Input, perhaps, see } from './linearizable.testing.ts';
+import { isLinearizable } from './linearizable.ts';
+import type { Model, Spanned } from './linearizable-model.ts';
 
 describe('a history is linearizable', () => {
   it.each<[string, readonly Spanned<Input>[]]>([
@@ -99,55 +78,10 @@ it('a register, whose writes do not commute, is searched through settled places 
   expect(isLinearizable(register, [...writes, read(0, 5, 6)]).linearizable).toBe(false);
 });
 
-/** Whether the order is one: every operation in it fits, none comes before one that had ended before it began. */
-function explains(operations: readonly Spanned<Input>[], order: readonly number[]): boolean {
-  let state: number | undefined = 0;
-  let latest = Number.NEGATIVE_INFINITY;
-  for (const index of order) {
-    const { input, from, to, optional, after } = operations[index] as Spanned<Input>;
-    if (after !== undefined && !order.slice(0, order.indexOf(index)).includes(after)) return false;
-    if (optional !== true && to < latest) return false;
-    latest = Math.max(latest, from);
-    state = counter.step(state, input);
-    if (state === undefined) return false;
-  }
-  return operations.every(({ optional }, index) => optional === true || order.includes(index));
-}
-
 /** Processor time of this process, in milliseconds: what else the machine does is of no concern. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
-}
-
-interface Drawn {
-  readonly count: number;
-  /** How many operations are under way at a time. */
-  readonly beside: number;
-  /** In a hundred, those whose outcome nobody knows; half of them take effect. */
-  readonly unknown: number;
-}
-
-/** What clients of a true counter saw: each operation takes effect at its own time, somewhere in its span. */
-function drawn(chance: Chance, { count, beside, unknown }: Drawn): Spanned<Input>[] {
-  const operations: Spanned<Input>[] = [];
-  let pieces = 0;
-  for (let at = 0; at < count; at++) {
-    // Points are a whole unit apart, so that the order of the points is the order of the loop.
-    const from = at - chance.below(beside * 100) / 100;
-    const to = at + 1 + chance.below(beside * 100) / 100;
-    const wanted = 1 + chance.below(3);
-    const isUnknown = chance.percent(unknown);
-    if (isUnknown && chance.percent(50)) operations.push(perhaps(-wanted, from, { alike: `-${wanted}` }));
-    else if (chance.percent(50)) operations.push(see(pieces, from, to));
-    else {
-      const change = pieces >= wanted && chance.percent(60) ? -wanted : wanted;
-      pieces += change;
-      const alike = `${change}`;
-      operations.push(isUnknown ? perhaps(change, from, { alike }) : add(change, from, to, { alike }));
-    }
-  }
-  return operations;
 }
 
 describe('drawn histories', () => {

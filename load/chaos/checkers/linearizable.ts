@@ -8,48 +8,20 @@
 //
 // What keeps it short: an operation that fits and changes nothing is placed at once (later it could only fit the same way);
 // of effects that are alike, the one that must come first is tried alone; and where all that has begun has ended, what was
-// before is settled, if effects commute, and not tried again.
+// before is settled, if effects commute, and not tried again. Who knows how it was gives a hint (linearizable-hint.ts): then
+// there is nothing to search, unless the hint is wrong.
 
-import { chanceOf } from '../../../actors/scheduler.simulation.ts';
-
-/** A sequential object. */
-export interface Model<State, Input> {
-  readonly initial: State;
-  /** The state after the operation; undefined: it could not have answered so. The same state: it changes nothing. */
-  step(state: State, input: Input): State | undefined;
-  /** Equal for equal states. */
-  keyOf(state: State): string | number;
-  /** Whether operations lead to one state in whatever order they are placed. */
-  readonly isCommutative: boolean;
-}
-
-/** One operation of the object, as its client saw it. */
-export interface Spanned<Input> {
-  readonly input: Input;
-  readonly from: number;
-  /** Infinity: nobody knows when it had taken effect. */
-  readonly to: number;
-  /** It may never have taken effect, or at any time from its beginning on, whatever `to` says. */
-  readonly optional?: boolean;
-  /** Another operation of the list (by its place in it) that it can only come after. */
-  readonly after?: number;
-  /** Operations of one kind are interchangeable: they fit and change every state alike, and nothing comes after them alone. */
-  readonly alike?: string;
-}
+import { boardOf, placeReads } from './linearizable-board.ts';
+import { follow, type Hint } from './linearizable-hint.ts';
+import { endOf, type Impasse, type Model, type Spanned } from './linearizable-model.ts';
 
 /** What the search came to. Numbers of operations are their places in the list. */
 export type Verdict<State> =
   | { readonly linearizable: true; readonly tried: number; readonly order: readonly number[] }
-  | {
-      readonly linearizable: false;
-      readonly tried: number;
-      /** How many could be placed at most, and the state they led to. */
-      readonly placed: number;
-      readonly state: State;
-      /** One that had to come next, and could not. */
-      readonly stuck: number;
-    }
-  | { readonly linearizable: undefined; readonly tried: number };
+  /** With the order that led furthest. */
+  | ({ readonly linearizable: false; readonly tried: number } & Impasse<State>)
+  /** With how far the hint led, if there was one. */
+  | { readonly linearizable: undefined; readonly tried: number; readonly hinted?: Impasse<State> };
 
 /** Sets of placed operations that are tried before the search gives up: some seconds, and some tens of megabytes. */
 export const STATES_MAX = 300_000;
@@ -72,19 +44,25 @@ interface Point<State> {
   isOnBoard: boolean;
 }
 
-/** Searches an order. `linearizable: undefined` says that none was found within `statesMax`, and not all were tried. */
+/**
+ * Searches an order; a right hint saves the search, a wrong one is forgotten.
+ * `linearizable: undefined` says that none was found within `statesMax`, and not all were tried.
+ */
 export function isLinearizable<State, Input>(
   model: Model<State, Input>,
   operations: readonly Spanned<Input>[],
   statesMax: number = STATES_MAX,
+  hint: Hint = [],
 ): Verdict<State> {
+  const hinted = hint.length === 0 ? undefined : follow(model, operations, hint);
+  if (hinted !== undefined && 'order' in hinted) return { linearizable: true, tried: 0, order: hinted.order };
   const board = boardOf(operations);
   const at = (index: number) => operations[index] as Spanned<Input>;
   const seen = new Set<string>();
   const waiting = queueOf<Point<State>>();
   const path: Point<State>[] = [];
   let tried = 0;
-  let furthest: { readonly placed: number; readonly state: State; readonly stuck: number } | undefined;
+  let furthest: Impasse<State> | undefined;
 
   /** Takes the board from where it stands to the point, by way of the last that both have in common. */
   function goTo(point: Point<State>): void {
@@ -100,19 +78,6 @@ export function isLinearizable<State, Input>(
       for (const index of next.placed) board.place(index);
       next.isOnBoard = true;
       path.push(next);
-    }
-  }
-
-  /** Places what must come, fits and changes nothing, until there is no more of it. */
-  function placeReads({ state, placed }: Point<State>): void {
-    for (let again = true; again; ) {
-      again = false;
-      for (const index of board.callable().required) {
-        if (model.step(state, at(index).input) !== state) continue;
-        board.place(index);
-        placed.push(index);
-        again = true;
-      }
     }
   }
 
@@ -157,9 +122,10 @@ export function isLinearizable<State, Input>(
   };
   for (; here !== undefined; here = waiting.pop()) {
     goTo(here);
-    placeReads(here);
+    here.placed.push(...placeReads(board, model, operations, here.state));
     if (board.isDone()) return { linearizable: true, tried, order: [...board.order] };
-    if (tried++ >= statesMax) return { linearizable: undefined, tried: statesMax };
+    if (tried++ >= statesMax)
+      return { linearizable: undefined, tried: statesMax, ...(hinted === undefined ? {} : { hinted }) };
     if (model.isCommutative && board.isSettled()) {
       waiting.clear();
       seen.clear();
@@ -168,10 +134,8 @@ export function isLinearizable<State, Input>(
     const placed = board.order.length;
     if (furthest === undefined || placed > furthest.placed) furthest = { placed, state: here.state, stuck };
   }
-  return { linearizable: false, tried, ...(furthest as { placed: number; state: State; stuck: number }) };
+  return { linearizable: false, tried, ...(furthest as Impasse<State>) };
 }
-
-const endOf = ({ to, optional }: Spanned<unknown>): number => (optional === true ? Number.POSITIVE_INFINITY : to);
 
 const isOpen = ({ to, optional }: Spanned<unknown>): boolean => optional === true || to === Number.POSITIVE_INFINITY;
 
@@ -196,120 +160,5 @@ function queueOf<T>() {
       return item;
     },
     clear: () => byWorth.clear(),
-  };
-}
-
-/** Which operations are placed, in which order, and which could be placed next. */
-function boardOf(operations: readonly Spanned<unknown>[]) {
-  const at = (index: number) => operations[index] as Spanned<unknown>;
-  const byFrom = operations.map((_, i) => i).sort((a, b) => at(a).from - at(b).from || a - b);
-  const isOptional = (index: number) => at(index).optional === true;
-  const required = linked(
-    byFrom.filter((index) => !isOptional(index)),
-    operations.length,
-  );
-  const optional = linked(byFrom.filter(isOptional), operations.length);
-  const listOf = (index: number) => (isOptional(index) ? optional : required);
-  const rank = new Uint32Array(operations.length);
-  byFrom.forEach((index, place) => (rank[index] = place));
-  const cuts = cutsOf(byFrom.map(at));
-  const isPlaced = new Uint8Array(operations.length);
-  const order: number[] = [];
-  // Sets are remembered by two random numbers of 32 bits for each member: that two of a million are taken for one another
-  // happens once in thirty million searches.
-  const chance = chanceOf(operations.length);
-  const marks = [0, 1].map(() => Uint32Array.from(operations, () => chance.below(2 ** 32)));
-  let [low, high] = [0, 0];
-
-  function mark(index: number): void {
-    low = (low ^ (marks[0]?.[index] as number)) >>> 0;
-    high = (high ^ (marks[1]?.[index] as number)) >>> 0;
-  }
-
-  const isFree = (index: number): boolean => {
-    const { after } = at(index);
-    return after === undefined || isPlaced[after] === 1;
-  };
-
-  return {
-    order: order as readonly number[],
-    /** What has begun before the first of those that must come has ended, and whose turn it can be. */
-    callable(): { readonly required: number[]; readonly optional: number[] } {
-      const found = { required: [] as number[], optional: [] as number[] };
-      let until = Number.POSITIVE_INFINITY;
-      for (let index = required.first(); index >= 0; index = required.following(index)) {
-        const { from, to } = at(index);
-        if (from > until) break;
-        until = Math.min(until, to);
-        if (isFree(index)) found.required.push(index);
-      }
-      for (let index = optional.first(); index >= 0; index = optional.following(index)) {
-        if (at(index).from > until) break;
-        if (isFree(index)) found.optional.push(index);
-      }
-      return found;
-    },
-    place(index: number): void {
-      isPlaced[index] = 1;
-      order.push(index);
-      mark(index);
-      listOf(index).unlink(index);
-    },
-    /** The last that was placed no longer is. */
-    takeBack(): void {
-      const index = order.pop() as number;
-      isPlaced[index] = 0;
-      mark(index);
-      listOf(index).relink(index);
-    },
-    /** Of the set of placed operations with this one: equal for equal sets. */
-    keyWith(index: number): string {
-      mark(index);
-      const key = `${low}.${high}`;
-      mark(index);
-      return key;
-    },
-    /** All that must come are placed. */
-    isDone: () => required.first() < 0,
-    /** All that began so far have ended and are placed, and nothing else. */
-    isSettled: () => cuts.has(order.length) && rank[required.first()] === order.length,
-  };
-}
-
-/** After how many operations, in the order of their beginnings, all that have begun have ended, whatever else happened. */
-function cutsOf(byFrom: readonly Spanned<unknown>[]): ReadonlySet<number> {
-  const cuts = new Set<number>();
-  let latest = Number.NEGATIVE_INFINITY;
-  byFrom.forEach(({ from, to, optional }, i) => {
-    if (from > latest) cuts.add(i);
-    latest = optional === true ? Number.POSITIVE_INFINITY : Math.max(latest, to);
-  });
-  return cuts;
-}
-
-/** A list that its members leave and come back to, the last that left first (D. Knuth, "Dancing Links", 2000). */
-function linked(members: readonly number[], size: number) {
-  // One place more, for the end that both ends are linked to.
-  const [before, after] = [new Int32Array(size + 1), new Int32Array(size + 1)];
-  let last = size;
-  for (const member of [...members, size]) {
-    before[member] = last;
-    after[last] = member;
-    last = member;
-  }
-  const shown = (member: number) => (member === size ? -1 : member);
-  return {
-    /** -1: there is none. */
-    first: () => shown(after[size] as number),
-    following: (member: number) => shown(after[member] as number),
-    unlink(member: number): void {
-      const [left, right] = [before[member] as number, after[member] as number];
-      after[left] = right;
-      before[right] = left;
-    },
-    relink(member: number): void {
-      after[before[member] as number] = member;
-      before[after[member] as number] = member;
-    },
   };
 }

@@ -148,7 +148,7 @@ describe('what is not linearizable is found', () => {
 });
 
 it('a search that is given up is told, and is wrong only if it shall be', () => {
-  const evidence = busy().evidence();
+  const evidence = planted(busy().evidence(), withoutBooks);
   expect(stockLinearizable({ statesMax: 1 })(evidence)).toMatchObject([
     { wrongCount: 0, partly: expect.stringContaining('1 of 2 were given up') },
     {
@@ -164,7 +164,7 @@ it('a search that is given up is told, and is wrong only if it shall be', () => 
 });
 
 it('counts what was decided and what was given up, by operations and by SKUs', () => {
-  const evidence = busy().evidence();
+  const evidence = planted(busy().evidence(), withoutBooks);
   const [bag, pot] = ['bag', 'pot'].map((sku) => stockHistories(evidence).get(sku)?.length as number);
   expect(stockLinearizable({ statesMax: 1 })(evidence)).toMatchObject([
     { of: 'operations', looked: pot, unseen: bag },
@@ -185,7 +185,7 @@ it('a hot SKU leaves the others their share of the states, however early it was 
     story.place('bob', [[cold, 1]]);
     story.readStock('cold');
   }
-  const evidence = story.evidence();
+  const evidence = planted(story.evidence(), withoutBooks);
   const histories = stockHistories(evidence);
   expect([...histories.keys()]).toEqual(['hot', 'cold']);
   const [holds, decided] = stockLinearizable({ workMax: 150 })(evidence);

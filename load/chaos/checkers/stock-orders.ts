@@ -43,12 +43,13 @@ export function addOrders(evidence: Evidence, add: Add): void {
   const seenOf = whatWasSeen(evidence);
   const endedAt = endsOf(evidence);
   const stored = new Map(books.orders.map(({ id, state }) => [id, { id, state }]));
+  const skus = skusOf(evidence);
   const byReference = new Map(books.orders.map(({ id, state }) => [state.reference, { id, state }]));
   for (const wish of wishesOf(history, 'place-order').values()) {
     const attempts = carried(wish);
     const short = firstAnswered(attempts, ({ code }) => code === 'insufficient-stock');
     if (short !== undefined) {
-      addShortage(attempts, short, evidence, add);
+      addShortage(attempts, short, skus, add);
       continue;
     }
     const granted = firstAnswered(
@@ -82,12 +83,13 @@ export function addOrders(evidence: Evidence, add: Add): void {
       const change = { held: quantity };
       const { alike: _, ...some } = perhaps(change, best, from);
       const sure = { operation: best, input: { change }, from, to, alike: alikeOf(change) };
-      const reserved = add(sku, isSure ? sure : some);
+      const whose = id === undefined ? {} : { orderId: id };
+      const reserved = add(sku, { ...(isSure ? sure : some), ...whose });
       for (const { as, lines: returned, since, operation = best } of back) {
         for (const line of returned) {
           if (line.sku !== sku) continue;
           const given = as === 'released' ? { held: -line.quantity } : { returned: line.quantity };
-          const one = perhaps(given, operation, Math.max(from, since));
+          const one = { ...perhaps(given, operation, Math.max(from, since)), ...whose };
           // What an order surely had, it can give back from its beginning on: that is as good as after it, and alike for all.
           add(sku, isSure ? one : { ...one, after: reserved, alike: `${alikeOf(given)} of ${reserved}` });
         }
@@ -96,16 +98,21 @@ export function addOrders(evidence: Evidence, add: Add): void {
   }
 }
 
+/** SKUs by the ids of their products. */
+function skusOf({ history, products }: Evidence): ReadonlyMap<string, string> {
+  const skus = new Map(products.map(({ id, sku }) => [id, sku]));
+  for (const { kind, body, ending } of history)
+    if (kind === 'create-product' && ending?.answer?.id !== undefined) skus.set(ending.answer.id, body.sku);
+  return skus;
+}
+
 /** An order that stock refused saw what there was, of what it lacked exactly. */
 function addShortage(
   attempts: readonly Operation[],
   short: Operation,
-  { history, products }: Evidence,
+  skus: ReadonlyMap<string, string>,
   add: Add,
 ): void {
-  const skus = new Map(products.map(({ id, sku }) => [id, sku]));
-  for (const { kind, body, ending } of history)
-    if (kind === 'create-product' && ending?.answer?.id !== undefined) skus.set(ending.answer.id, body.sku);
   const lacking = new Set<string>();
   for (const { productId, available } of short.ending?.answer.errors ?? []) {
     const sku = skus.get(productId);
