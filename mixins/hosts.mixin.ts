@@ -35,6 +35,8 @@ export interface HostsOptions<S, C extends Message, E extends Message> {
   /** JSON Schema of each command's data. Commands that fit none are parked. */
   readonly commands: Readonly<Record<C['type'], object>>;
   readonly store: (service: Service) => Promise<ActorStore>;
+  /** Ends what `store` has opened, if it has. Called when the host has nothing left to do. */
+  readonly close?: (service: Service) => Promise<void> | undefined;
   readonly log: () => Promise<EventLog>;
   readonly alert: (what: string, particulars: object) => void;
   /** Tasks of `perform` reactions, bound to the service. */
@@ -67,8 +69,10 @@ export function hosts<S, C extends Message, E extends Message>(options: HostsOpt
       await this.host.start();
     },
     async stopped(this: Hosting<S, C>) {
-      // The start may have failed before there was a host.
+      // The start may have failed before there was a host. Moleculer runs the `stopped` of the service itself before this one,
+      // so what the host writes to until its last acknowledgement is closed here.
       await (this as Partial<Hosting<S, C>>).host?.stop();
+      await options.close?.(this);
     },
     actions: {
       /** Commands from other actors' outboxes, each with an answer. Not published at the gateway. */

@@ -38,13 +38,11 @@ export const inventoryService = (platform: Platform): SchemaOf<Inventory> => ({
       actor: stockActor,
       commands: stockCommands,
       store: (service) => openStockStore(service as unknown as Inventory, platform),
+      close: (service) => (service as unknown as Partial<Inventory>).database?.close(),
       log: () => platform.log(),
       alert: platform.alert,
     }),
   ],
-  async stopped(this: Inventory) {
-    await this.database?.close();
-  },
 
   actions: {
     receiveStock: {

@@ -35,6 +35,7 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
       actor: notificationActor,
       commands: notificationCommands,
       store: (service) => openNotificationStore(service as unknown as Notifications, platform),
+      close: (service) => (service as unknown as Partial<Notifications>).database?.close(),
       log: () => platform.log(),
       alert: platform.alert,
       gatherMs: GATHER_MS,
@@ -54,7 +55,6 @@ export const notificationsService = (platform: Platform): SchemaOf<Notifications
   },
   async stopped(this: Notifications) {
     await this.subscription?.stop();
-    await this.database?.close();
   },
 
   actions: {

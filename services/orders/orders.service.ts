@@ -56,6 +56,7 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
       actor: orderActor,
       commands: orderCommands,
       store: (service) => openOrderStore(service as unknown as Orders, platform),
+      close: (service) => (service as unknown as Partial<Orders>).database?.close(),
       log: () => platform.log(),
       alert: platform.alert,
       timers: true,
@@ -79,7 +80,6 @@ export const ordersService = (platform: Platform): SchemaOf<Orders> => ({
     await this.openStreams.closeAll();
     await this.subscription?.stop();
     await this.history?.stop();
-    await this.database?.close();
   },
 
   actions: {

@@ -47,6 +47,7 @@ export const paymentsService = (platform: Platform): SchemaOf<Payments> => ({
       actor: paymentActor,
       commands: paymentCommands,
       store: (service) => openPaymentStore(service as unknown as Payments, platform),
+      close: (service) => (service as unknown as Partial<Payments>).database?.close(),
       log: () => platform.log(),
       alert: platform.alert,
       gatherMs: GATHER_MS,
@@ -63,7 +64,6 @@ export const paymentsService = (platform: Platform): SchemaOf<Payments> => ({
   },
   async stopped(this: Payments) {
     await this.subscription?.stop();
-    await this.database?.close();
   },
 
   actions: {

@@ -58,6 +58,7 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
       actor: productActor,
       commands: productCommands,
       store: (service) => openProductStore(service as unknown as Products, platform),
+      close: (service) => (service as unknown as Partial<Products>).database?.close(),
       log: () => platform.log(),
       alert: (what, particulars) => platform.alert(what, particulars),
     }),
@@ -73,7 +74,6 @@ export const productsService = (platform: Platform): SchemaOf<Products> => ({
   },
   async stopped(this: Products) {
     await this.openStreams.closeAll();
-    await this.database?.close();
   },
 
   actions: {

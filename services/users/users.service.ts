@@ -59,6 +59,7 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
         actor: userActor,
         commands: userCommands,
         store: (service) => openUserStore(service as unknown as Users, platform),
+        close: (service) => (service as unknown as Partial<Users>).database?.close(),
         log: () => platform.log(),
         alert: (what, particulars) => platform.alert(what, particulars),
       }),
@@ -77,7 +78,6 @@ export const usersService = (platform: Platform): SchemaOf<Users> => {
     },
     async stopped(this: Users) {
       await this.openStreams.closeAll();
-      await this.database?.close();
     },
 
     actions: {
