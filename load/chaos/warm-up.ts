@@ -9,7 +9,7 @@ import type { TestCluster } from '../../infra/local/cluster/cluster.fixture.ts';
 import { openBooks } from './books/read-books.ts';
 import { settled } from './books/settled.ts';
 import { createRecorder } from './history/recorder.ts';
-import { startWorkload } from './workload/workload.ts';
+import { startWorkload, type Workload } from './workload/workload.ts';
 
 /** At half the rate of the runs, because everything costs a multiple. */
 const SHARE = 0.5;
@@ -30,13 +30,16 @@ export async function warmUp({ cluster, seed, perSecond, forMs, signal }: WarmUp
   const { postgresUrl, dataDir, kafkaBrokers } = cluster;
   const reader = await openBooks({ postgresUrl, dataDir, kafkaBrokers });
   const recorder = createRecorder(join(folder, 'history.jsonl'));
+  let workload: Workload | undefined;
   try {
-    const workload = await startWorkload({ cluster, seed, perSecond: Math.ceil(perSecond * SHARE), recorder });
+    workload = await startWorkload({ cluster, seed, perSecond: Math.ceil(perSecond * SHARE), recorder });
     await pause(forMs, undefined, { signal });
     await workload.stop();
     await settled(reader, { signal });
     await workload.close();
   } finally {
+    // Broken off, its clients would go on asking for ever.
+    await workload?.stop().catch(() => undefined);
     await recorder.close().catch(() => undefined);
     await reader.close();
     rmSync(folder, { recursive: true, force: true });
