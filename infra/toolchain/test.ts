@@ -12,11 +12,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LONG_RUNS = '20000';
 const EXIT_GRACE_MS = 15_000;
 
-/** What each level may use of the machine: what kills servers, and watches the clock, runs one file at a time. */
+/** What each level may use of the machine: tests that own servers run one file at a time. */
 const levels = {
   unit: { about: 'no port, no process', workers: '100%', testMs: 5_000, timeLimitMs: 300_000 },
   sim: { about: 'seeded simulations', workers: '100%', testMs: 120_000, timeLimitMs: 1_800_000 },
-  int: { about: 'real servers', workers: '100%', testMs: 120_000, timeLimitMs: 1_800_000 },
+  int: { about: 'real servers', workers: '1', testMs: 120_000, timeLimitMs: 1_800_000 },
   chaos: { about: 'kills, pauses and partitions', workers: '1', testMs: 600_000, timeLimitMs: 7_200_000 },
   long: { about: 'real servers, for longer', workers: '1', testMs: 1_800_000, timeLimitMs: 7_200_000 },
 } as const;

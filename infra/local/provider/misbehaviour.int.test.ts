@@ -49,14 +49,15 @@ it.each([
   '%s: the shop hears "%s", and %i charges are made; the repeat is answered',
   async (kind, heard, charges) => {
     await tell(kind);
-    const [wish, hasty] = [wishNow(), scene.patient(250)];
-    expect(await unknown(hasty.charge(wish))).toBe(heard);
-    expect(await unknown(hasty.void(wishNow().paymentId))).toBe(heard);
+    // Who is answered has patience, however busy the machine is.
+    const [wish, asker] = [wishNow(), scene.patient(heard.includes('250 ms') ? 250 : 60_000)];
+    expect(await unknown(asker.charge(wish))).toBe(heard);
+    expect(await unknown(asker.void(wishNow().paymentId))).toBe(heard);
     expect(scene.ledger().charges).toHaveLength(charges);
     expect(await behave()).toMatchObject({ kind, seen: 2, done: 2 });
     expect(await scene.provider.charge(wish)).toMatchObject({ status: 'succeeded' });
     expect(scene.ledger().charges).toHaveLength(1);
-    hasty.close();
+    asker.close();
   },
 );
 
